@@ -6,12 +6,15 @@ all others. Acknowledges nothing before COMMIT, and keeps nothing between two re
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from uuid import UUID
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db import answer_columns
 from db.errors import BadRequest, Forbidden, NotFound
+from db.queries.attempts import places
 from db.queries.connections import connections, http_connections
 from db.queries.connections.http_connections import Target
 from db.queries.console import instructions
@@ -53,8 +56,12 @@ async def begin(
     return await admission.admit_by_requests(hello, principal, place)
 
 
-async def deliver(admission: Admission, bearer: Bearer, delivered: Delivered) -> Taken:
+async def deliver(
+    admission: Admission, bearer: Bearer, delivered: Delivered, *, place_of: Callable[[UUID], str]
+) -> Taken:
     """Take delivered frames as a session does, and wait until they are stored.
+
+    `place_of` returns the place of the request for an attempt; answers from a second place are recorded.
 
     Raises Gap; Full when there is no room now; Superseded or Disconnected when a newer connection has replaced this one
     or it has ended; BadRequest, Busy, NotFound, Forbidden and Ended as for a hello.
@@ -66,6 +73,8 @@ async def deliver(admission: Admission, bearer: Bearer, delivered: Delivered) ->
             await http_connections.record_request(conn, target.attempt_id, delivered.stream)
         pending = (await instructions.list_pending(conn, [target.attempt_id])).get(target.attempt_id, [])
         refused_before = await _refused_before(conn, delivered, target)
+        if _has_answers(delivered):
+            await places.record_answers(conn, target.attempt_id, place_of(target.attempt_id))
     session, rejected = await _Delivery(admission, target, delivered).run()
     finished = {done.id for done in delivered.done}
     return Taken(
@@ -157,6 +166,11 @@ async def _refused_before(conn: AsyncConnection, delivered: Delivered, target: T
         return []
     found = await connections.read_rejected(conn, delivered.stream, batch.first_seq - 1, target.committed)
     return [event for event in found if event.seq <= batch.last_seq]
+
+
+def _has_answers(delivered: Delivered) -> bool:
+    batch = delivered.batch
+    return batch is not None and any(entry.type in answer_columns.TYPES for entry in batch.entries)
 
 
 def _check(bearer: Bearer, target: Target) -> None:

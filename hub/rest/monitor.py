@@ -179,6 +179,7 @@ class _DeliveryOperation(Operation):
 async def deliver_events(
     request: Request[Any, Any, Any],
     candidates: NamedDependency[Admission],
+    settings: NamedDependency[HubSettings],
     bearer: NamedDependency[Bearer],
 ) -> Taken:
     """Store events, and answer after they are stored. Events that are stored already are acknowledged again.
@@ -187,7 +188,12 @@ async def deliver_events(
     the end, with or without a connection.
     """
     delivered = decode_delivery(await request.body())
-    return await http_session.deliver(candidates, bearer, delivered)
+    return await http_session.deliver(
+        candidates,
+        bearer,
+        delivered,
+        place_of=lambda attempt_id: attempt_place(request, attempt_id, settings.jwt_secret),
+    )
 
 
 router: Final = Router(path="/monitor", tags=["monitoring"], route_handlers=[open_stream, deliver_events])

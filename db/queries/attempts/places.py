@@ -6,7 +6,7 @@ Two readers at once become visible here. Never decides who is right: a student m
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Text, Uuid, bindparam, select, text
+from sqlalchemy import Uuid, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.models import Connection, Exam, ExamAttempt
@@ -37,12 +37,12 @@ _RECORDED: Final = text(
     SELECT event.event_type
     FROM event_streams AS stream
     JOIN monitoring_events AS event ON event.stream_id = stream.id
-    WHERE stream.attempt_id = :attempt AND stream.kind = 'system' AND event.event_type = ANY (:types)
+    WHERE stream.attempt_id = :attempt AND stream.kind = 'system' AND event.event_type = :kind
       AND event.data_payload ->> 'place' = :place
       AND event.server_timestamp > now() - :every_s * interval '1 second'
     LIMIT 1
     """
-).bindparams(bindparam("attempt", type_=Uuid), bindparam("types", type_=ARRAY(Text)))
+).bindparams(bindparam("attempt", type_=Uuid))
 
 
 async def list_running(conn: AsyncConnection, student_id: UUID, only_exam: UUID | None) -> list[UUID]:
@@ -53,9 +53,11 @@ async def list_running(conn: AsyncConnection, student_id: UUID, only_exam: UUID 
 
 async def is_read_recorded(conn: AsyncConnection, attempt_id: UUID, place: str, *, every_s: int = READ_EVERY_S) -> bool:
     """Return whether reading the paper from this place was recorded a short time ago."""
-    found = await conn.execute(
-        _RECORDED, {"attempt": attempt_id, "types": ["paper_read"], "place": place, "every_s": every_s}
-    )
+    return await _is_recorded(conn, attempt_id, "paper_read", place, every_s)
+
+
+async def _is_recorded(conn: AsyncConnection, attempt_id: UUID, kind: str, place: str, every_s: int) -> bool:
+    found = await conn.execute(_RECORDED, {"attempt": attempt_id, "kind": kind, "place": place, "every_s": every_s})
     return found.first() is not None
 
 
@@ -68,6 +70,13 @@ async def record_read(conn: AsyncConnection, attempt_id: UUID, place: str) -> No
 async def record_submission(conn: AsyncConnection, attempt_id: UUID, place: str) -> None:
     """Record that the attempt was submitted from another place than the one that is connected, if it was."""
     if other := await _find_other_place(conn, attempt_id, place):
+        await append_events(conn, attempt_id, other)
+
+
+async def record_answers(conn: AsyncConnection, attempt_id: UUID, place: str) -> None:
+    """Record that answers were delivered from another place than the one that is connected, once a minute and place."""
+    other = await _find_other_place(conn, attempt_id, place)
+    if other and not await _is_recorded(conn, attempt_id, "second_place", place, READ_EVERY_S):
         await append_events(conn, attempt_id, other)
 
 

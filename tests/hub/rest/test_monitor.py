@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from protocol.limits import EVENTS_PER_FRAME, FRAME_BYTES
 from protocol.roles import Role
+from tests.candidates import system_events
 from tests.factories import make_attempt, make_exam, make_user
 from tests.hub.conftest import Caller, Users
 
@@ -43,6 +44,40 @@ async def test_a_stream_is_opened_with_everything_a_client_needs(ada: Caller, he
     assert (opened["instructions"], opened["attempt"]["status"]) == ([], "in_progress")
     assert opened["heartbeat_ms"] > 0
     assert opened["limits"]["events_per_frame"] == EVENTS_PER_FRAME
+
+
+def answers(opened: dict[str, Any], first: int, last: int) -> dict[str, Any]:
+    data = {"item": "a", "value": "x"}
+    events = [{"type": "answered", "at": seq, "mono": seq, "data": data} for seq in range(first, last + 1)]
+    return {"stream": opened["stream"], "first_seq": first, "events": events}
+
+
+async def test_proofs_and_marks_work_over_http_as_on_the_socket(ada: Caller, hello: dict[str, Any]) -> None:
+    opened = (await ada.post("/monitor/streams", hello)).json()
+    taken = (await ada.post("/monitor/events", answers(opened, 1, 3))).json()
+    assert taken["seq"] == 3
+    resumed = {"stream": opened["stream"], "acked": 1, "next_seq": 5}
+    again = (await ada.post("/monitor/streams", hello | resumed)).json()
+    assert (again["stream"], again["committed"], again["mac"]) == (opened["stream"], 3, taken["mac"])
+    assert again["last"] == {"seq": 3, "at": 3, "mono": 3}
+    marks = [{"seq": 2, "at": 2, "mono": 20}]
+    other = (await ada.post("/monitor/streams", hello | resumed | {"pending": marks})).json()
+    assert other["previous"] == {"stream": opened["stream"], "committed": 1}
+
+
+async def test_answers_of_a_second_place_are_recorded_by_their_place(
+    ada: Caller, hello: dict[str, Any], engine: AsyncEngine
+) -> None:
+    opened = (await ada.post("/monitor/streams", hello)).json()
+    upload = {"Authorization": f"Bearer {opened['upload_token']}"}
+    for agent in (ada.http.headers["User-Agent"], "another browser"):
+        seq = 1 if agent != "another browser" else 2
+        headers = upload | {"User-Agent": agent}
+        assert (await ada.http.post("/monitor/events", json=answers(opened, seq, seq), headers=headers)).is_success
+    async with engine.connect() as conn:
+        events = await system_events(conn, UUID(hello["attempt_id"]))
+    places = [data["place"] for kind, data in events if kind == "connection_opened"]
+    assert [data["was"] for kind, data in events if kind == "second_place"] == places
 
 
 async def test_an_unknown_attempt_is_not_found(ada: Caller, hello: dict[str, Any]) -> None:

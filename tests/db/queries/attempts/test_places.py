@@ -32,6 +32,18 @@ async def test_another_place_than_that_of_the_open_connection_is_a_second_one(co
     assert [data for kind, data in events if kind == "second_place"] == [{"place": "there", "was": "here"}]
 
 
+async def test_answers_from_a_second_place_are_recorded_once_a_minute(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        [candidate] = await make_candidates(conn)
+        await connect(conn, candidate, HUB, place="here")
+    for place in ("here", "there", "there", "elsewhere"):
+        async with engine.begin() as conn:
+            await places.record_answers(conn, candidate.attempt_id, place)
+    async with engine.connect() as conn:
+        events = await system_events(conn, candidate.attempt_id)
+    assert [data["place"] for kind, data in events if kind == "second_place"] == ["there", "elsewhere"]
+
+
 async def test_only_running_attempts_of_monitored_exams_are_listed(conn: AsyncConnection) -> None:
     running, ended, unmonitored = [(await make_candidates(conn))[0] for _ in range(3)]
     await conn.execute(

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -217,6 +217,7 @@ async def test_what_is_recorded_after_the_queue_was_set_back_is_stored(
     assert set(range(51 + back, 51 + back + fresh)) <= life.told
 
 
+@example(before=30, acked=0, after=20, fresh=40, sent_dead=True)
 @given(
     before=st.integers(0, 30),
     acked=st.integers(0, 30),
