@@ -72,7 +72,9 @@ function Entry({ row }: { row: AuditRow }): JSX.Element {
   return (
     <tr>
       <td class="v-number v-small">{formatDateTime(row.at)}</td>
-      <td>{row.actor_name ?? row.actor ?? <span class="v-soft">{AUDIT.server}</span>}</td>
+      <td>
+        <bdi>{row.actor_name ?? row.actor ?? <span class="v-soft">{AUDIT.server}</span>}</bdi>
+      </td>
       <td>{readable(row.action)}</td>
       <td>
         {row.resource} <span class="v-mono v-soft v-small">{row.resource_id}</span>

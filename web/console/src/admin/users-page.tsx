@@ -80,8 +80,12 @@ interface UserProps {
 function User({ user, onChange }: UserProps): JSX.Element {
   return (
     <tr>
-      <th scope="row">{user.name}</th>
-      <td class="v-mono">{user.username}</td>
+      <th scope="row">
+        <bdi>{user.name}</bdi>
+      </th>
+      <td class="v-mono">
+        <bdi>{user.username}</bdi>
+      </td>
       <td>{USERS.roles[user.role] ?? user.role}</td>
       <td>{user.is_active ? <Badge tone="good">{USERS.active}</Badge> : <Badge>{USERS.inactive}</Badge>}</td>
       <td data-align="end">

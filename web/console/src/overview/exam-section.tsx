@@ -32,7 +32,7 @@ function ExamLine({ exam }: { exam: DashboardExam }): JSX.Element {
     <li class="c-list-line">
       <div class="v-grow">
         <a class="c-list-link" href={address}>
-          {exam.title}
+          <bdi>{exam.title}</bdi>
         </a>
         <div class="v-soft v-small">{about.filter(Boolean).join(" · ")}</div>
       </div>

@@ -43,7 +43,7 @@ function ExamLine({ exam }: { exam: ExamView }): JSX.Element {
     <li class="c-list-line">
       <div class="v-grow">
         <a class="c-list-link" href={`/console/exams/${exam.exam_id}`}>
-          {exam.title}
+          <bdi>{exam.title}</bdi>
         </a>
         <div class="v-soft v-small">{about.filter(Boolean).join(" · ")}</div>
       </div>

@@ -27,7 +27,7 @@ function FlagLine({ flag }: { flag: FlagSummary }): JSX.Element {
       <Severity of={flag.severity} />
       <div class="v-grow">
         <a class="c-list-link" href={`/console/attempts/${flag.attempt_id}`}>
-          {studentName(flag.student)}
+          <bdi>{studentName(flag.student)}</bdi>
         </a>
         <div class="v-small">{flag.summary}</div>
       </div>

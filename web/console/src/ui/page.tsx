@@ -25,7 +25,7 @@ export function Page({ title, parents, actions, about, wide, children }: PagePro
         <div class="c-head">
           <div class="v-stack-s v-grow">
             {parents !== undefined && <Breadcrumbs links={parents} />}
-            <h1>{title}</h1>
+            <h1 dir="auto">{title}</h1>
             {about}
           </div>
           {actions !== undefined && <div class="v-row-s">{actions}</div>}
@@ -42,7 +42,9 @@ function Breadcrumbs({ links }: { links: readonly (readonly [href: string, name:
       <ol class="v-crumbs">
         {links.map(([href, name]) => (
           <li key={href}>
-            <a href={href}>{name}</a>
+            <a href={href} dir="auto">
+              {name}
+            </a>
           </li>
         ))}
       </ol>

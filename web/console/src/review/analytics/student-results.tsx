@@ -75,7 +75,10 @@ function StudentRow({ attempt }: { attempt: AttemptSummary }): JSX.Element {
   return (
     <tr>
       <th scope="row">
-        <a href={`/console/attempts/${attempt.attempt_id}`}>{attempt.name}</a> {attempt.flagged && <AttentionBadge />}
+        <a href={`/console/attempts/${attempt.attempt_id}`}>
+          <bdi>{attempt.name}</bdi>
+        </a>{" "}
+        {attempt.flagged && <AttentionBadge />}
       </th>
       <td>
         <StatusBadge status={attempt.status} />

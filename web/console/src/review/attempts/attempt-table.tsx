@@ -54,7 +54,10 @@ function AttemptRow({ attempt, name }: { attempt: AttemptSummary; name: string }
   return (
     <tr>
       <th scope="row">
-        <a href={`/console/attempts/${attempt.attempt_id}`}>{name}</a> {attempt.flagged && <AttentionBadge />}
+        <a href={`/console/attempts/${attempt.attempt_id}`}>
+          <bdi>{name}</bdi>
+        </a>{" "}
+        {attempt.flagged && <AttentionBadge />}
       </th>
       <td>
         <StatusBadge status={attempt.status} />

@@ -87,7 +87,9 @@ function Decisions({ flag }: { flag: FlagView }): JSX.Element | null {
         {reviews.map((review) => (
           <li key={review.at}>
             <span class="v-soft v-number">{formatDateTime(review.at)}</span>
-            <span>{FLAG.decision(review.by, decisionText(review.from), decisionText(review.to), review.reason)}</span>
+            <span dir="auto">
+              {FLAG.decision(review.by, decisionText(review.from), decisionText(review.to), review.reason)}
+            </span>
           </li>
         ))}
       </ol>

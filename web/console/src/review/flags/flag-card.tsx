@@ -54,7 +54,7 @@ export function FlagCard({ flag, full, decide, student, level = 2 }: FlagCardPro
         <DecisionBadge status={flag.status} />
         {flag.reviewed_by && (
           <span class="v-small v-soft">
-            {FLAG.by(flag.reviewed_by)}
+            <bdi>{FLAG.by(flag.reviewed_by)}</bdi>
             {flag.reason ? `: “${flag.reason}”` : ""}
           </span>
         )}

@@ -67,7 +67,9 @@ function FlagList({ list, mayReview }: { list: Paged<FlagSummary>; mayReview: bo
               decide={mayReview ? decide : null}
               student={
                 <p class="c-student">
-                  <a href={`/console/attempts/${flag.attempt_id}`}>{studentName(flag.student)}</a>
+                  <a href={`/console/attempts/${flag.attempt_id}`}>
+                    <bdi>{studentName(flag.student)}</bdi>
+                  </a>
                 </p>
               }
             />

@@ -49,7 +49,9 @@ function StudentRow({ student }: { student: FlaggedStudent }): JSX.Element {
   return (
     <tr>
       <th scope="row">
-        <a href={`/console/students/${student.student_id}`}>{student.name}</a>{" "}
+        <a href={`/console/students/${student.student_id}`}>
+          <bdi>{student.name}</bdi>
+        </a>{" "}
         {student.flagged_for_intervention && <Badge tone="warning">{FLAGGED.talk}</Badge>}
       </th>
       <td>

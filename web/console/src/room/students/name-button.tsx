@@ -16,7 +16,7 @@ export function NameButton({ row, tabbable, onOpen, onFocus }: NameButtonProps):
       onFocus={() => onFocus(row.studentId)}
       onClick={() => onOpen(row.studentId)}
     >
-      {row.name}
+      <bdi>{row.name}</bdi>
     </button>
   );
 }

@@ -57,7 +57,7 @@ function TeacherRow({ teacher, busy, onChange, onRemove }: TeacherRowProps): JSX
   return (
     <tr>
       <th scope="row">
-        {teacher.name} <span class="v-soft v-mono">{teacher.username}</span>
+        <bdi>{teacher.name}</bdi> <bdi class="v-soft v-mono">{teacher.username}</bdi>
       </th>
       {PERMISSIONS.names.map(({ key, name }) => (
         <td key={key}>

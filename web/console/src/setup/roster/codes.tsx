@@ -46,7 +46,7 @@ export function Codes({ exam, codes, onClose }: CodesProps): JSX.Element {
             <bdi class="v-soft v-small">{username}</bdi>
             {code === null ? <span class="v-soft">{CODES.kept}</span> : <span class="c-code v-mono">{code}</span>}
             <span class="c-print-only v-small">
-              {exam.title} · {address}
+              <bdi>{exam.title}</bdi> · {address}
             </span>
           </li>
         ))}

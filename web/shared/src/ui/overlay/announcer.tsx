@@ -23,7 +23,9 @@ export function Announcer({ layer = BOTTOM }: { layer?: { readonly current: numb
       >
         {(isTop ? toasts.value : []).map((toast) => (
           <div class="v-toast" data-tone={toast.tone} key={toast.id}>
-            <div class="v-grow">{toast.text}</div>
+            <div class="v-grow" dir="auto">
+              {toast.text}
+            </div>
             <Button
               variant="quiet"
               size="small"

@@ -50,7 +50,9 @@ export function Dialog({ title, open, onClose, children, actions, side }: Dialog
       {open && (
         <>
           <div class="v-dialog-head">
-            <h2 id={id}>{title}</h2>
+            <h2 id={id} dir="auto">
+              {title}
+            </h2>
             <Button variant="quiet" icon="close" label={texts.close} onClick={() => dialog.current?.close()} />
           </div>
           <div class="v-dialog-body">{children}</div>
