@@ -25,7 +25,7 @@ GUARDS: Final[Mapping[str, str]] = {
 COMMAND_S: Final = 10.0
 """After this time a process gives up a command that PostgreSQL has not answered."""
 
-ROWS_PER_INSERT = 100
+ROWS_PER_INSERT: Final = 100
 
 # Acknowledged means durable: `off` would answer COMMIT early. Stricter settings, such as a synchronous standby that
 # must apply, stay.
@@ -50,7 +50,7 @@ def create_engine(
         hide_parameters=True,
         # A thousand rows in one statement, the default, would keep the event loop for 70 ms.
         insertmanyvalues_page_size=ROWS_PER_INSERT,
-        connect_args={"server_settings": GUARDS, "timeout": 5, "command_timeout": 10},
+        connect_args={"server_settings": dict(guards), "timeout": 5, "command_timeout": command_s},
     )
 
 

@@ -15,6 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db import migrations
+from db.engine import GUARDS
 from db.migrations.roles import HUB, OWNER, WORKER
 from db.notify import Notifier
 from db.settings import DatabaseSettings
@@ -94,8 +95,19 @@ def database(request: pytest.FixtureRequest, owner_database: DatabaseSettings) -
 
 @pytest.fixture
 async def engine(database: DatabaseSettings, owner_database: DatabaseSettings) -> AsyncIterator[AsyncEngine]:
-    """Code under test connects with its role, the test's own code with that of the owner."""
+    """Code under test connects with its role, the test's own code with that of the owner.
+
+    It has no time limits of production: on a busy machine they would measure the machine.
+    """
     engine = create_role_engine(database, owner_database)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+async def guarded_engine(database: DatabaseSettings, owner_database: DatabaseSettings) -> AsyncIterator[AsyncEngine]:
+    """An engine with the time limits of production, for tests of these limits."""
+    engine = create_role_engine(database, owner_database, guards=GUARDS)
     yield engine
     await engine.dispose()
 

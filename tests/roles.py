@@ -4,6 +4,7 @@ So a right that `db/migrations/roles.py` does not give fails a test.
 """
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ import msgspec
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.engine import create_engine
+from db.engine import GUARDS, create_engine
 from db.migrations.roles import OWNER, RESTRICTED
 from db.settings import DatabaseSettings
 from veritas.embedded.servers import Servers
 
+NO_GUARDS = dict.fromkeys(GUARDS, "60s")
 TESTS = str(Path(__file__).parent)
 _passwords: dict[str, str] = {}
 
@@ -88,8 +90,13 @@ class RoleEngine(AsyncEngine):
         await self._of_owner.dispose(close)
 
 
-def create_role_engine(database: DatabaseSettings, owner: DatabaseSettings) -> RoleEngine:
-    return RoleEngine(create_engine(database), create_engine(owner))
+def create_role_engine(
+    database: DatabaseSettings, owner: DatabaseSettings, *, guards: Mapping[str, str] = NO_GUARDS
+) -> RoleEngine:
+    def create(settings: DatabaseSettings) -> AsyncEngine:
+        return create_engine(settings, guards=guards, command_s=60)
+
+    return RoleEngine(create(database), create(owner))
 
 
 def _is_test_code() -> bool:
