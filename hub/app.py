@@ -49,7 +49,7 @@ from hub.presence.broadcast import Broadcast
 from hub.presence.gossip import Gossip
 from hub.presence.poll import PresencePoll
 from hub.presence.presence import HubPresence
-from hub.rest import admin, auth, health, monitor, service_keys, service_reports, student, teacher
+from hub.rest import account, admin, auth, health, monitor, service_keys, service_reports, student, teacher
 from hub.rest.exams import exams, items, permissions, policies, rosters
 from hub.rest.http.bodies import BODY_BYTES, BoundedRequest
 from hub.rest.http.openapi import DescribedStructs
@@ -68,6 +68,7 @@ WATCH_CONNECTIONS: Final = 2
 
 ROUTES: Final[Sequence[ControllerRouterHandler]] = (
     auth.router,
+    account.router,
     exams.router,
     items.router,
     policies.router,

@@ -8,15 +8,16 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
-from litestar import Router, get, patch, post
+from litestar import Router, delete, get, patch, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, UnsetType
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import Conflict, Forbidden, NotFound
+from db.models import SessionEnd
 from db.queries import audit
-from db.queries.accounts import admin, users
+from db.queries.accounts import admin, devices, second_factors, users
 from db.queries.accounts.admin import AccountView
 from db.queries.audit import AuditEntry
 from db.unit import change
@@ -148,6 +149,49 @@ async def change_account(
         return await admin.read_account(unit.conn, user_id)
 
 
+@delete(
+    "/users/{user_id:uuid}/sessions",
+    summary="End all sessions of a user",
+    security=BEARER,
+    responses=problems(Unauthenticated, Expired, Forbidden, NotFound, Conflict),
+)
+async def end_sessions(
+    request: AnyRequest,
+    user_id: FromPath[UUID],
+    engine: NamedDependency[AsyncEngine],
+    principal: NamedDependency[Principal],
+) -> None:
+    """End all sessions of a user, for example after a computer was lost. The user can sign in again."""
+    async with change(engine, None) as unit:
+        await admin.lock_account(unit.conn, user_id, principal.user_id)
+        await users.end_sessions(unit.conn, user_id, SessionEnd.ENDED_BY_ADMIN)
+        await devices.forget_all(unit.conn, user_id)
+        record_action(unit, request, principal.user_id, "end_sessions", "user", user_id)
+
+
+@delete(
+    "/users/{user_id:uuid}/totp",
+    summary="Reset the second factor of a user",
+    security=BEARER,
+    responses=problems(Unauthenticated, Expired, Forbidden, NotFound, Conflict),
+)
+async def reset_second_factor(
+    request: AnyRequest,
+    user_id: FromPath[UUID],
+    engine: NamedDependency[AsyncEngine],
+    principal: NamedDependency[Principal],
+) -> None:
+    """Remove the second factor of a user who lost it; all sessions of the user end. Check first who asks you."""
+    if user_id == principal.user_id:
+        raise Forbidden("You cannot reset your own second factor. Remove it on the page of your account.")
+    async with change(engine, None) as unit:
+        await admin.lock_account(unit.conn, user_id, principal.user_id)
+        if not await second_factors.remove(unit.conn, user_id):
+            raise Conflict("This user has no second factor.")
+        await users.end_sessions(unit.conn, user_id, SessionEnd.SECOND_FACTOR_CHANGED)
+        record_action(unit, request, principal.user_id, "reset_totp", "user", user_id)
+
+
 @get(
     "/audit",
     summary="Read the audit log",
@@ -186,7 +230,7 @@ async def read_audit_log(
 router: Final = Router(
     path="/admin",
     tags=["admin"],
-    route_handlers=[list_accounts, make_account, change_account, read_audit_log],
+    route_handlers=[list_accounts, make_account, change_account, end_sessions, reset_second_factor, read_audit_log],
     dependencies={"principal": Provide(principal_as(Role.ADMIN))},
 )
 

@@ -74,6 +74,18 @@ async def create_user(
 
 async def find_sign_in(conn: AsyncConnection, username: str) -> SignIn | None:
     """Find the active account with this username."""
+    return await _find_sign_in(conn, User.username == canonical_username(username))
+
+
+async def read_sign_in(conn: AsyncConnection, user_id: UUID) -> SignIn:
+    """Read an active account for a password check. Raises NotFound."""
+    found = await _find_sign_in(conn, User.id == user_id)
+    if found is None:
+        raise NotFound("There is no such account.")
+    return found
+
+
+async def _find_sign_in(conn: AsyncConnection, condition: ColumnElement[bool]) -> SignIn | None:
     found = await conn.execute(
         select(
             User.id,
@@ -82,7 +94,7 @@ async def find_sign_in(conn: AsyncConnection, username: str) -> SignIn | None:
             User.role,
             User.password_hash,
             has_second_factor().label("has_second_factor"),
-        ).where(User.username == canonical_username(username), User.is_active)
+        ).where(condition, User.is_active)
     )
     row = found.one_or_none()
     if row is None:

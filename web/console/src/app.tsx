@@ -6,11 +6,13 @@ import { useEffect } from "preact/hooks";
 import { errorText } from "@veritas/shared/api.ts";
 import { followLinks, go, path } from "@veritas/shared/route.ts";
 import { Button, Notice, Shell, SignedInAs, Spinner, announce } from "@veritas/shared/ui/index.ts";
+import { AccountPage } from "./account/account-page.tsx";
 import { BRAND } from "./shell/brand.ts";
 import { Navigation } from "./shell/navigation.tsx";
 import { renderRoute } from "./shell/routes.tsx";
 import { SignInPage } from "./shell/sign-in-page.tsx";
 import { disconnect, login } from "./state.ts";
+import { ACCOUNT } from "./texts/account.ts";
 import { COMMON, NAVIGATION } from "./texts/shell.ts";
 import { Page } from "./ui/page.tsx";
 
@@ -37,10 +39,16 @@ export function App(): JSX.Element {
     <Shell
       brand={BRAND}
       onClick={followLinks("/console")}
-      nav={<Navigation isAdmin={user.role === "admin"} />}
-      end={<SignedInAs name={user.name} onLogout={() => void signOut()} />}
+      nav={login.needsSecondFactor.value ? null : <Navigation isAdmin={user.role === "admin"} />}
+      end={
+        <SignedInAs
+          name={user.name}
+          onLogout={() => void signOut()}
+          account={{ href: "/console/account", label: ACCOUNT.link(user.name) }}
+        />
+      }
     >
-      {renderRoute(path.value)}
+      {login.needsSecondFactor.value ? <AccountPage /> : renderRoute(path.value)}
     </Shell>
   );
 }

@@ -2,6 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { Problem } from "@veritas/shared/api.ts";
+import { watchIdle } from "@veritas/shared/idle.ts";
 import { createLogin } from "@veritas/shared/login.ts";
 import { SignedOut } from "@veritas/shared/socket/ticket-socket.ts";
 import { socketUrl } from "@veritas/shared/socket/ticket.ts";
@@ -10,6 +11,7 @@ import { ConsoleConnection } from "./board/connection.ts";
 
 export const login = createLogin("console");
 export const api = login.api;
+api.isIdle = watchIdle();
 
 /** The time of the server, ms since the epoch; set once a second. */
 export const now = signal(clock.now());

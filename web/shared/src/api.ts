@@ -53,6 +53,8 @@ export interface Granted {
   expires_at: number;
   user: { id: string; username: string; name: string; role: string };
   exam_id: string | null;
+  /** The user is an administrator who can do nothing before setting up a second factor. */
+  needs_second_factor?: boolean;
 }
 
 type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -112,8 +114,12 @@ export class Api {
     return response.blob();
   }
 
-  login(username: string, password: string): Promise<Granted> {
-    return this.#enter("/auth/login", { username, password });
+  /** Whether the user did nothing since the last call: then a renewal does not keep the session from ending as idle. */
+  isIdle: () => boolean = () => false;
+
+  /** Sign in by password, and the code of the second factor if the user has one. */
+  login(username: string, password: string, totp: string | null = null): Promise<Granted> {
+    return this.#enter("/auth/login", totp === null ? { username, password } : { username, password, totp });
   }
 
   /** Sign in with a student's code for one exam. */
@@ -167,7 +173,7 @@ export class Api {
   async #renewOnce(): Promise<Granted | null> {
     // All tabs of a browser share the cookie, so only one of them renews at a time.
     const response = await exclusively(`veritas.${this.page}.renew`, () =>
-      this.#raw("POST", "/auth/refresh", { body: {} }),
+      this.#raw("POST", "/auth/refresh", { body: this.isIdle() ? { is_idle: true } : {} }),
     );
     if (response.status === 401) {
       this.#take(null);

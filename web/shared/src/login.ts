@@ -10,6 +10,8 @@ export interface Login {
   user: { readonly value: Granted["user"] | null };
   /** The only exam that a sign-in with a code gives access to; null for any other sign-in. */
   examId: { readonly value: string | null };
+  /** Whether the user must set up a second factor before anything else. */
+  needsSecondFactor: { readonly value: boolean };
   /** Restore the sign-in from the browser's cookie. Call once, at start. */
   resume(): Promise<void>;
 }
@@ -27,6 +29,7 @@ export function createLogin(page: Page, send?: typeof fetch): Login {
     state,
     user: computed(() => granted.value?.user ?? null),
     examId: computed(() => granted.value?.exam_id ?? null),
+    needsSecondFactor: computed(() => granted.value?.needs_second_factor ?? false),
     async resume() {
       await api.resume();
     },

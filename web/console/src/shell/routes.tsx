@@ -2,6 +2,7 @@
 
 import type { JSX } from "preact";
 import { match } from "@veritas/shared/route.ts";
+import { AccountPage } from "../account/account-page.tsx";
 import { AuditPage } from "../admin/audit-page.tsx";
 import { UsersPage } from "../admin/users-page.tsx";
 import { DashboardPage } from "../overview/dashboard-page.tsx";
@@ -36,6 +37,7 @@ const ROUTES: readonly (readonly [pattern: string, render: Render])[] = [
   ["/console/flagged", () => <FlaggedPage />],
   ["/console/users", () => <UsersPage />],
   ["/console/audit", () => <AuditPage />],
+  ["/console/account", () => <AccountPage />],
 ];
 
 export function renderRoute(address: string): JSX.Element {

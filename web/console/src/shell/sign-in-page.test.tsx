@@ -15,7 +15,28 @@ it("signs in, and says when the password is wrong", async () => {
   await page.type("Username", " grace ");
   await page.type("Password", "secret");
   await page.submit();
-  expect(login.mock.calls[0]).toEqual(["grace", "secret"]);
+  expect(login.mock.calls[0]).toEqual(["grace", "secret", null]);
   expect(page.text()).toContain("The username or the password is wrong.");
+  page.unmount();
+});
+
+it("asks for a code when the account has a second factor", async () => {
+  const login = vi
+    .spyOn(api, "login")
+    .mockRejectedValueOnce(new Problem(401, "totp_required", "A code is needed", "Enter the code."))
+    .mockRejectedValueOnce(new Problem(401, "totp_wrong", "Wrong", "This code is not valid."));
+  const page = await mount(<SignInPage />);
+  await page.type("Username", "grace");
+  await page.type("Password", "secret");
+  await page.submit();
+  expect(page.text()).not.toContain("not valid");
+  expect(document.activeElement).toBe(page.field("Code"));
+  await page.type("Code", " 287082 ");
+  await page.submit();
+  expect(login.mock.calls).toEqual([
+    ["grace", "secret", null],
+    ["grace", "secret", "287082"],
+  ]);
+  expect(page.text()).toContain("This code is not valid.");
   page.unmount();
 });

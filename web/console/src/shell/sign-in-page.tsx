@@ -5,8 +5,10 @@ import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Problem, errorText } from "@veritas/shared/api.ts";
 import { Button, Field, Shell } from "@veritas/shared/ui/index.ts";
+import { SecretField } from "../account/secret-field.tsx";
 import { useAction } from "../rest/action.ts";
 import { login } from "../state.ts";
+import { SECOND_STEP } from "../texts/account.ts";
 import { COMMON, NAVIGATION, SIGN_IN } from "../texts/shell.ts";
 import { ErrorNotice } from "../ui/error-notice.tsx";
 import { BRAND } from "./brand.ts";
@@ -24,20 +26,32 @@ export function SignInPage(): JSX.Element {
   );
 }
 
+const needsCode = (error: unknown): boolean => error instanceof Problem && error.code.startsWith("totp_");
+
 function explain(error: unknown): string {
-  return error instanceof Problem && error.status === 401 ? SIGN_IN.wrong : errorText(error);
+  return error instanceof Problem && error.status === 401 && !needsCode(error) ? SIGN_IN.wrong : errorText(error);
 }
 
 function SignInForm(): JSX.Element {
   const username = useSignal("");
   const password = useSignal("");
+  const code = useSignal("");
+  const asksForCode = useSignal(false);
   const first = useRef<HTMLInputElement>(null);
   const { busy, failed, run } = useAction(explain);
   useEffect(() => first.current?.focus(), []);
   const submit = (event: Event): void => {
     event.preventDefault();
     void run(async () => {
-      await login.api.login(username.value.trim(), password.value);
+      const totp = asksForCode.value ? code.value.trim() : null;
+      try {
+        await login.api.login(username.value.trim(), password.value, totp);
+      } catch (error) {
+        const isFirst = needsCode(error) && !asksForCode.value;
+        asksForCode.value = needsCode(error);
+        // The first request for the code is no error.
+        if (!isFirst) throw error;
+      }
     });
   };
   return (
@@ -77,6 +91,9 @@ function SignInForm(): JSX.Element {
           />
         )}
       </Field>
+      {asksForCode.value && (
+        <SecretField label={SECOND_STEP.code} value={code} kind="one-time-code" help={SECOND_STEP.help} focus />
+      )}
       <Button variant="primary" type="submit" busy={busy.value}>
         {SIGN_IN.submit}
       </Button>

@@ -171,6 +171,11 @@ export interface Dashboard {
 /** The label of an attempt, from integrity and LMI; for teachers only, after the exam (docs/scores.md). */
 export type DropoutLabel = "safe" | "incapable" | "copy" | "no_interest";
 
+/** How many sessions were ended. */
+export interface EndedSessions {
+  ended: number;
+}
+
 /** The state of an exam for a student, who can wait, start, continue, do nothing, or read the results. */
 export type EnrolmentState = "upcoming" | "open" | "running" | "closed" | "done";
 
@@ -302,6 +307,11 @@ export interface Figures {
   average_lmi: number | null;
   flagged: number;
   as_of: number;
+}
+
+/** The first code of a new second factor. */
+export interface FirstCode {
+  code: string;
 }
 
 /** The position of every cited event, `[stream_id, seq]`, and copies of the first events. */
@@ -648,6 +658,12 @@ export interface NewPolicy {
   version?: number | null;
 }
 
+/** A new secret for an authenticator app, as text and as the address for a QR code. It is shown only once. */
+export interface NewSecondFactor {
+  secret: string;
+  uri: string;
+}
+
 /** The fields of a socket's `hello`, without the sign-in. */
 export interface NewStream {
   attempt_id: string;
@@ -764,6 +780,18 @@ export interface PaperItem {
   prompt: string;
   choices: string[];
   points: number;
+}
+
+/** The old and the new password. */
+export interface PasswordChange {
+  old_password: string;
+  /** 8 to 256 characters of any script; not a common password, and without the username */
+  new_password: string;
+}
+
+/** The password, before a change of the second factor. */
+export interface PasswordProof {
+  password: string;
 }
 
 /** One attempt in a line; times in ms since the epoch. Score, percentage, passed and integrity only after the release. */
@@ -894,6 +922,11 @@ export interface RecordedFlag {
   summary: string;
   explanation: string;
   at: number;
+}
+
+/** Codes that each replace a TOTP code once. They are shown only once. */
+export interface RecoveryCodes {
+  recovery_codes: string[];
 }
 
 /** A refresh token. It can be used once. A page of the hub leaves it out and sends its cookie. */
@@ -1040,6 +1073,19 @@ export interface SavedAnswer {
 /** The scope of a service key: to send reports about attempts, which affect no score. */
 export type Scope = "analysis";
 
+/** The password and a code of the second factor, or a recovery code. */
+export interface SecondFactorProof {
+  password: string;
+  code: string;
+}
+
+/** Whether a second factor is in use, how many recovery codes are left, and whether one is required here. */
+export interface SecondFactorView {
+  is_active: boolean;
+  recovery_codes_left: number;
+  is_required: boolean;
+}
+
 /** A report about one attempt. Sending the same `id` again does nothing and has the same answer. `text` and `indicators` become a note with the severity `normal`. If the attempt has an analysis, the indicators are added to it. */
 export interface ServiceReport {
   id: string;
@@ -1048,6 +1094,18 @@ export interface ServiceReport {
   text?: string | null;
   indicators?: string[];
   flags?: ReportedFlag[];
+}
+
+/** One open session; times in ms since the epoch. `exam_id`: a sign-in by code, valid for this exam only. `agent` is the browser and the system. `is_same_network` compares with the address of this request. */
+export interface SessionView {
+  session_id: string;
+  exam_id: string | null;
+  opened_at: number;
+  last_used_at: number;
+  ends_at: number;
+  agent: string;
+  is_current: boolean;
+  is_same_network: boolean;
 }
 
 /** The urgency of a review. `normal` is a note and needs none. */
