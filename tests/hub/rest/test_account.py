@@ -11,6 +11,7 @@ from websockets.asyncio.client import connect
 from db.models import AuditLog, SecondFactor
 from db.queries.accounts import credentials
 from db.queries.exams import rosters
+from db.queries.exams.rosters import RosterLine
 from hub.auth.tickets import draw_code, hash_code
 from hub.settings import HubSettings
 from protocol import console
@@ -125,7 +126,7 @@ async def test_an_exam_code_does_not_open_the_account(users: Users, engine: Asyn
     async with engine.begin() as conn:
         exam_id = await factories.make_exam(conn, await factories.make_user(conn, role=Role.TEACHER))
         student = await factories.make_user(conn)
-        await rosters.enroll(conn, exam_id, [student])
+        await rosters.enroll(conn, exam_id, [RosterLine(student)])
         await credentials.replace_codes(conn, exam_id, {student: hash_code(code)})
     ada = await users.sign_in_by_code(code)
     assert (await ada.get("/auth/sessions")).status_code == 403

@@ -12,8 +12,7 @@ import { Navigation } from "./shell/navigation.tsx";
 import { renderRoute } from "./shell/routes.tsx";
 import { SignInPage } from "./shell/sign-in-page.tsx";
 import { disconnect, login } from "./state.ts";
-import { ACCOUNT } from "./texts/account.ts";
-import { COMMON, NAVIGATION } from "./texts/shell.ts";
+import { ACCOUNT, COMMON, NAVIGATION } from "./texts/shell.ts";
 import { Page } from "./ui/page.tsx";
 
 export function App(): JSX.Element {

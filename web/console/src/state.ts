@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { Problem } from "@veritas/shared/api.ts";
-import { watchIdle } from "@veritas/shared/idle.ts";
+import { watchIdle } from "@veritas/shared/input/idle.ts";
 import { createLogin } from "@veritas/shared/login.ts";
 import { SignedOut } from "@veritas/shared/socket/ticket-socket.ts";
 import { socketUrl } from "@veritas/shared/socket/ticket.ts";

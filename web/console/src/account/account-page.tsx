@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { login } from "../state.ts";
-import { ACCOUNT } from "../texts/account.ts";
+import { ACCOUNT } from "../texts/shell.ts";
 import { Page } from "../ui/page.tsx";
 import { PasswordCard } from "./password-card.tsx";
 import { SessionsCard } from "./sessions-card.tsx";

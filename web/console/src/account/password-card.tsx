@@ -5,7 +5,7 @@ import type { JSX } from "preact";
 import { Button, toast } from "@veritas/shared/ui/index.ts";
 import { useFormAction } from "../rest/action.ts";
 import { api } from "../state.ts";
-import { PASSWORD } from "../texts/account.ts";
+import { PASSWORD } from "../texts/shell.ts";
 import { ErrorNotice } from "../ui/error-notice.tsx";
 import { SecretField } from "./secret-field.tsx";
 

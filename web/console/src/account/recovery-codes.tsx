@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { Button } from "@veritas/shared/ui/index.ts";
-import { TOTP } from "../texts/account.ts";
+import { TOTP } from "../texts/shell.ts";
 
 export function RecoveryCodes({ codes, onStored }: { codes: readonly string[]; onStored: () => void }): JSX.Element {
   return (

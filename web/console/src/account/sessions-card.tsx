@@ -7,8 +7,7 @@ import { Badge, Button, Table, toast } from "@veritas/shared/ui/index.ts";
 import { useLoad } from "../rest/load.ts";
 import type { EndedSessions, SessionView } from "../rest/types.ts";
 import { api } from "../state.ts";
-import { SESSIONS } from "../texts/account.ts";
-import { COMMON } from "../texts/shell.ts";
+import { COMMON, SESSIONS } from "../texts/shell.ts";
 import { Loaded } from "../ui/loaded.tsx";
 
 export function SessionsCard(): JSX.Element {

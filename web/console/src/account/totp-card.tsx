@@ -6,7 +6,7 @@ import { Notice } from "@veritas/shared/ui/index.ts";
 import { useLoad } from "../rest/load.ts";
 import type { NewSecondFactor, SecondFactorView } from "../rest/types.ts";
 import { login } from "../state.ts";
-import { TOTP } from "../texts/account.ts";
+import { TOTP } from "../texts/shell.ts";
 import { Loaded } from "../ui/loaded.tsx";
 import { BeginForm, ConfirmForm, RemoveForm } from "./totp-forms.tsx";
 import { RecoveryCodes } from "./recovery-codes.tsx";

@@ -6,7 +6,7 @@ import { Button, toast } from "@veritas/shared/ui/index.ts";
 import { type FormAction, useFormAction } from "../rest/action.ts";
 import type { NewSecondFactor, RecoveryCodes } from "../rest/types.ts";
 import { api } from "../state.ts";
-import { TOTP } from "../texts/account.ts";
+import { TOTP } from "../texts/shell.ts";
 import { ErrorNotice } from "../ui/error-notice.tsx";
 import { QrCode } from "./qr-code.tsx";
 import { SecretField } from "./secret-field.tsx";

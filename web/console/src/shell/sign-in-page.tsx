@@ -8,8 +8,7 @@ import { Button, Field, Shell } from "@veritas/shared/ui/index.ts";
 import { SecretField } from "../account/secret-field.tsx";
 import { useAction } from "../rest/action.ts";
 import { login } from "../state.ts";
-import { SECOND_STEP } from "../texts/account.ts";
-import { COMMON, NAVIGATION, SIGN_IN } from "../texts/shell.ts";
+import { COMMON, NAVIGATION, SECOND_STEP, SIGN_IN } from "../texts/shell.ts";
 import { ErrorNotice } from "../ui/error-notice.tsx";
 import { BRAND } from "./brand.ts";
 
@@ -32,14 +31,13 @@ function explain(error: unknown): string {
   return error instanceof Problem && error.status === 401 && !needsCode(error) ? SIGN_IN.wrong : errorText(error);
 }
 
-function SignInForm(): JSX.Element {
+/** The state of the form, and its request. The code is asked for when the hub needs it. */
+function useSignIn() {
   const username = useSignal("");
   const password = useSignal("");
   const code = useSignal("");
   const asksForCode = useSignal(false);
-  const first = useRef<HTMLInputElement>(null);
   const { busy, failed, run } = useAction(explain);
-  useEffect(() => first.current?.focus(), []);
   const submit = (event: Event): void => {
     event.preventDefault();
     void run(async () => {
@@ -54,6 +52,13 @@ function SignInForm(): JSX.Element {
       }
     });
   };
+  return { username, password, code, asksForCode, busy, failed, submit };
+}
+
+function SignInForm(): JSX.Element {
+  const { username, password, code, asksForCode, busy, failed, submit } = useSignIn();
+  const first = useRef<HTMLInputElement>(null);
+  useEffect(() => first.current?.focus(), []);
   return (
     <form class="v-card v-stack c-sign-in" onSubmit={submit}>
       <div>

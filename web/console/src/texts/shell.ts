@@ -1,4 +1,4 @@
-/** Texts that several pages share: the frame of a page, the sign-in, loading, and what to do about an error. */
+/** Texts that several pages share: the frame of a page, loading, errors; and of the sign-in and the user's own account. */
 
 export const COMMON = {
   product: "Veritas",
@@ -55,4 +55,63 @@ export const SIGN_IN = {
   password: "Password",
   submit: "Sign in",
   wrong: "The username or the password is wrong. Please try again.",
+} as const;
+
+export const SECOND_STEP = {
+  code: "Code",
+  help: "Six digits from your authenticator app, or one of your recovery codes.",
+} as const;
+
+export const ACCOUNT = {
+  title: "Your account",
+  link: (name: string) => `${name}: your account`,
+} as const;
+
+export const PASSWORD = {
+  title: "Password",
+  old: "Current password",
+  next: "New password",
+  help: "At least 8 characters. Three or four unrelated words are easy to remember and hard to guess.",
+  submit: "Change password",
+  changed: "Your password has changed. You are signed out everywhere else.",
+} as const;
+
+export const SESSIONS = {
+  title: "Where you are signed in",
+  what: "your sessions",
+  where: "Browser",
+  opened: "Signed in",
+  used: "Last used",
+  ends: "Ends",
+  current: "this device",
+  sameNetwork: "same network",
+  end: "End",
+  endOf: (agent: string, at: string) => `End the session of ${agent} from ${at}`,
+  ended: "The session has ended.",
+  endOthers: "Sign out everywhere else",
+  othersEnded: (count: number) => (count === 1 ? "One session has ended." : `${count} sessions have ended.`),
+} as const;
+
+export const TOTP = {
+  title: "Second factor",
+  what: "your second factor",
+  about: "With a second factor you sign in with your password and a code from an authenticator app on your phone.",
+  required: "Administrators need a second factor here. Set it up to continue.",
+  active: "You sign in with a code.",
+  codesLeft: (count: number) =>
+    count === 1 ? "You have one recovery code left." : `You have ${count} recovery codes left.`,
+  password: "Password",
+  begin: "Set up a second factor",
+  scan: "Scan this with your authenticator app, or enter the key by hand. It is shown only now.",
+  qr: "QR code for your authenticator app",
+  key: "Key",
+  firstCode: "Code from the app",
+  confirm: "Confirm",
+  recoveryTitle: "Your recovery codes",
+  recovery:
+    "Each of them replaces a code once, for example when you lose your phone. They are shown only now: keep them in a safe place.",
+  stored: "I have stored them",
+  code: "Code, or a recovery code",
+  remove: "Remove the second factor",
+  removed: "You sign in without a code again.",
 } as const;
