@@ -42,7 +42,9 @@ CLOSE_MEANINGS: Final = {
     CloseCode.TOO_LARGE: "the frame is over 64 KiB or 500 events",
     CloseCode.TOKEN_EXPIRED: "the token has expired: renew it first",
     CloseCode.GAP: "a sequence number was skipped: resume after `welcome.committed`",
-    CloseCode.TOO_FAST: "more than two windows unacknowledged",
+    CloseCode.TOO_FAST: (
+        "more than two windows unacknowledged, too many needless `done`, or too many consoles of one user"
+    ),
     CloseCode.INTERNAL: "an error in the hub",
     CloseCode.OVERLOADED: "the database is not available, or the hub is full",
     CloseCode.TOO_SLOW: "the client does not read",
@@ -104,7 +106,7 @@ ERROR_MEANINGS: Final = {
     ErrorCode.UNKNOWN_FRAME: "no frame of this name; the tenth one closes with 4400",
     ErrorCode.EMPTY_BATCH: "an `events` frame without events",
     ErrorCode.GAP: "a sequence number was skipped; 4422 follows",
-    ErrorCode.TOO_FAST: "more than two windows unacknowledged; 4429 follows",
+    ErrorCode.TOO_FAST: "more than two windows unacknowledged, or too many of something; 4429 follows",
     ErrorCode.TOO_LARGE: "a frame over its limit; 4413 follows",
     ErrorCode.MALFORMED: "a frame that cannot be read, or is not allowed at this point; 4400 follows",
     ErrorCode.UNSUPPORTED_SUBPROTOCOL: "the hub supports none of the offered subprotocols; 4400 follows",

@@ -86,6 +86,9 @@ ALIVE_MS = 5_000
 SILENT_MS = 25_000
 """A client without an event for this long is silent, connected or not: `heartbeat_missed` is recorded."""
 
+NEEDLESS_DONES = 64
+"""This many `done` for instructions that a socket did not get, or repeated ones, are tolerated; then 4429."""
+
 UNKNOWN_FRAMES = 10
 """This many unknown frames close a socket with 4400. The ones before get an error."""
 

@@ -5,6 +5,7 @@ every end has a close code, and a sign-in that is not renewed ends the connectio
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -23,6 +24,7 @@ from hub.commands.commands import Commands
 from hub.console.limits import ConsoleLimits
 from hub.console.send_queue import SendQueue
 from hub.errors import Busy, close_code_of, interpret
+from hub.monitor.fair_share import FairShare
 from hub.tasks import DetachedTasks
 from protocol.codec import Encoding, decode_console, encode
 from protocol.codes import CloseCode, ErrorCode
@@ -188,6 +190,7 @@ class ConsoleConnection:
         raise ConnectionEnd(await self._end)
 
     async def _read(self) -> None:
+        fair_share = FairShare()
         while True:
             try:
                 async with asyncio.timeout(self._limits.silent_s):
@@ -196,9 +199,12 @@ class ConsoleConnection:
                 raise ConnectionEnd(CloseCode.SILENT) from None
             if data is None:
                 raise ConnectionEnd(None)
+            began_s = time.perf_counter()
             frame = self._decode(data)
             if frame is not None:
                 self._take(frame)
+            if (pause_s := fair_share.spend(len(data), time.perf_counter() - began_s)) is not None:
+                await asyncio.sleep(pause_s)
 
     def _decode(self, data: sockets.Frame) -> ConsoleFrame | None:
         try:

@@ -122,6 +122,10 @@ class Consoles:
             return error.close_code
         if self._is_draining:
             return CloseCode.DRAINING
+        if sum(other.user_id == principal.user_id for other in self._connections) >= self._limits.consoles_per_user:
+            detail = f"You have {self._limits.consoles_per_user} consoles open already. Close one of them first."
+            await sockets.send(socket, encode(ConsoleError(ErrorCode.TOO_FAST, detail), encoding))
+            return CloseCode.TOO_FAST
         sockets.admit(socket)
         connection = ConsoleConnection(self._context, socket, encoding, principal)
         self._connections.add(connection)

@@ -26,6 +26,9 @@ class ConsoleLimits(msgspec.Struct, frozen=True, kw_only=True):
     flush_s: float = 1.0
     """How long replies may take to leave before a close."""
 
+    consoles_per_user: int = 20
+    """How many consoles of one user a hub serves at once. One more gets `error too_fast` and is closed with 4429."""
+
     requests: int = 100
     """How many requests of one console may wait."""
 

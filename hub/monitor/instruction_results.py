@@ -3,6 +3,7 @@
 A result is tried again while PostgreSQL is away; one that is dropped is counted. Decides nothing about instructions.
 """
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final
@@ -17,6 +18,7 @@ from db.queries.attempts.start import read_attempt
 from db.queries.console import instructions
 from db.unit import change
 from hub import metrics
+from hub.log_limit import LogLimit
 from hub.tasks import Dropped, RetryQueue, Service
 from protocol.backoff import Backoff
 from protocol.monitor import Done
@@ -42,6 +44,7 @@ class InstructionResults(Service):
         self._engine = engine
         self._notifier = notifier
         self._waiting: Counter[UUID] = Counter()
+        self._log_limit = LogLimit()
         self._queue = RetryQueue[_Result](
             "instruction-results",
             self._record,
@@ -86,7 +89,9 @@ class InstructionResults(Service):
         if self._waiting[result.attempt_id] == 0:
             del self._waiting[result.attempt_id]
 
-    @staticmethod
-    def _count_dropped(result: _Result, reason: str) -> None:
+    def _count_dropped(self, result: _Result, reason: str) -> None:
         metrics.RESULTS_DROPPED.labels(reason=reason).inc()
-        log.warning("instruction result dropped", attempt_id=str(result.attempt_id), n=result.done.id, reason=reason)
+        times = self._log_limit.note((result.attempt_id, reason), time.monotonic())
+        if times is not None:
+            attempt_id, n = str(result.attempt_id), result.done.id
+            log.warning("instruction result dropped", attempt_id=attempt_id, n=n, reason=reason, times=times)

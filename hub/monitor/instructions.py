@@ -35,10 +35,16 @@ class InstructionSchedule:
             taken.append(instruction)
         return taken
 
-    def finish(self, instruction: int) -> None:
-        """Send an instruction no more: the client has sent `done`."""
-        if instruction in self._repeat_at_ms:
-            self._repeat_at_ms[instruction] = None
+    def has_sent(self, instruction: int) -> bool:
+        """Return whether this session has sent the instruction."""
+        return instruction in self._repeat_at_ms
+
+    def finish(self, instruction: int) -> bool:
+        """Send an instruction no more: the client has sent `done`. Returns whether that is new."""
+        if self._repeat_at_ms.get(instruction) is None:
+            return False
+        self._repeat_at_ms[instruction] = None
+        return True
 
     def _is_due(self, instruction: int, now_ms: int) -> bool:
         repeat_at_ms = self._repeat_at_ms.get(instruction, now_ms)

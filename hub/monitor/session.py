@@ -111,6 +111,9 @@ class CandidateSession:
         self._instructions = InstructionSchedule(times.repeat_ms)
         self._started_ms = self._last_frame_ms = self._now_ms = now_ms
         self._unknown_frames = 0
+        self._needless_dones = 0
+        self._is_resumed = False
+        """Whether another part has sent the instructions, so that this session does not know them."""
         self._retry_ms: int | None = None
         self._is_held = False
         self._allowed = self._granted = Window()
@@ -128,6 +131,7 @@ class CandidateSession:
         """Create a session that needs no hello: its stream is open already, and stored up to `committed`."""
         session = cls(now_ms)
         session.phase = Phase.OPEN
+        session._is_resumed = True
         session._sequence.start_after(committed)
         return session
 
@@ -382,8 +386,14 @@ class CandidateSession:
         if not 0 < done.id <= limits.INSTRUCTION_MAX or (done.code is not None and not _is_name(done.code)):
             detail = "done needs the id of an instruction, and a short code."
             return self._fail(CloseCode.MALFORMED, ErrorCode.MALFORMED, detail)
-        self._instructions.finish(done.id)
-        return [RecordResult(done)]
+        if self._instructions.finish(done.id) or self._is_resumed:
+            return [RecordResult(done)]
+        self._needless_dones += 1
+        if self._needless_dones > limits.NEEDLESS_DONES:
+            return self._fail(CloseCode.TOO_FAST, ErrorCode.TOO_FAST, "Send done once, for instructions you received.")
+        if self._instructions.has_sent(done.id):
+            return []
+        return [Send(monitor.Error(ErrorCode.NOT_FOUND, f"You have not received an instruction {done.id}."))]
 
     def _renew(self, token: str) -> list[Effect]:
         """Check one token at a time; of those that come in the meantime, keep the newest."""

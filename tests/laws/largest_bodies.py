@@ -336,6 +336,7 @@ LARGEST: dict[str, list[Make]] = {
     "POST /teacher/flags/{flag_id:uuid}/review": [
         sent_by(CREATOR, {"id": str(uuid4()), "decision": "confirmed", "seen": "open", "reason": "r" * 1_000})
     ],
+    "POST /teacher/attempts/{attempt_id:uuid}/waiver": [sent_by(CREATOR, {"id": str(uuid4()), "reason": "r" * 1_000})],
     "POST /teacher/attempts/{attempt_id:uuid}/grade": [grades, in_many_pieces(CREATOR, LARGE_BYTES)],
     "POST /analysis/behavior": [report, valid_report, in_many_pieces(SERVICE, LARGE_BYTES)],
     "POST /admin/users": [sent_by(ADMIN, {"username": "made", "name": "N" * 200, "role": "teacher"})],

@@ -9,6 +9,7 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+from websockets.frames import Frame, Opcode
 from websockets.typing import Origin
 
 from db.models import User
@@ -24,6 +25,7 @@ from protocol.monitor import Drain, Error, Ping, Pong
 from protocol.roles import Permission, Role
 from tests.hub.consoles import ConsoleClient, ConsoleHub
 from tests.hub.exam_room import ExamRoom
+from tests.laws.loop_time import LIMIT_S, watch_callbacks
 
 
 async def test_the_welcome_names_the_user_and_the_end_of_the_sign_in(hub: ConsoleHub, room: ExamRoom) -> None:
@@ -124,6 +126,27 @@ async def test_a_frame_that_cannot_be_decoded_gets_an_error_and_a_close(
         await client.client.send(data)
         # A frame larger than any hello is not even read.
         assert await client.close_code() in (code, CloseCode.MALFORMED, 1009)
+
+
+@pytest.mark.parametrize("console_limits", [ConsoleLimits(consoles_per_user=2)], ids=["limits"])
+async def test_one_console_too_many_of_a_user_is_closed_with_a_reason(hub: ConsoleHub, room: ExamRoom) -> None:
+    async with hub.sign_in(room.teacher), hub.sign_in(room.teacher):
+        async with hub.connect() as third:
+            await third.send(Hello(token=await hub.token(room.teacher)))
+            assert (await third.receive(Error)).code == ErrorCode.TOO_FAST
+            assert await third.close_code() == CloseCode.TOO_FAST
+        async with hub.sign_in(await room.colleague(Permission.VIEW)):
+            pass
+
+
+async def test_many_pings_of_a_console_leave_the_loop_to_others(hub: ConsoleHub, room: ExamRoom) -> None:
+    async with hub.sign_in(room.teacher) as client:
+        ping = Frame(Opcode.TEXT, b'{"t":"ping","at":1}').serialize(mask=True)
+        with watch_callbacks() as longest:
+            client.client.transport.write(ping * 3_000)
+            for _ in range(3_000):
+                await client.receive(Pong)
+        assert longest.took_s < LIMIT_S
 
 
 async def test_all_consoles_can_be_ended(hub: ConsoleHub, room: ExamRoom) -> None:

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -16,7 +18,7 @@ from hub.monitor.session import (
 )
 from protocol import limits, monitor
 from protocol.codec import EmptyBatch, Received
-from protocol.codes import CloseCode, RejectCode
+from protocol.codes import CloseCode, ErrorCode, RejectCode
 from protocol.errors import Malformed, TooLarge, UnknownFrame
 from protocol.events import Batch, Entry, tombstone
 from tests.hub.monitor.session.sessions import HELLO, ID, batch, closes, frames, opened, stores, welcome
@@ -262,9 +264,41 @@ def test_ping_is_answered_with_the_time_of_day() -> None:
     assert opened().receive(monitor.Ping(7), 9, wall_ms=1_000) == [Send(monitor.Pong(7, 1_000))]
 
 
+INSTRUCT = monitor.Instruct(id=1, action="message", issued_at=0, body={"text": "x"})
+
+
 def test_the_result_of_an_instruction_is_recorded() -> None:
     done = monitor.Done(1, ok=True)
-    assert opened().receive(done, 0) == [RecordResult(done)]
+    session = opened()
+    session.instruct([INSTRUCT])
+    assert session.receive(done, 0) == [RecordResult(done)]
+
+
+def test_a_done_that_is_repeated_is_ignored() -> None:
+    session = opened()
+    session.instruct([INSTRUCT])
+    session.receive(monitor.Done(1, ok=True), 0)
+    assert session.receive(monitor.Done(1, ok=True), 0) == []
+
+
+def test_a_done_for_an_instruction_that_was_not_sent_is_an_error() -> None:
+    assert frames(opened().receive(monitor.Done(7, ok=True), 0)) == [
+        monitor.Error(ErrorCode.NOT_FOUND, "You have not received an instruction 7.")
+    ]
+
+
+@pytest.mark.parametrize("numbers", [range(1, 1_000), [1] * 1_000], ids=["unknown", "repeated"])
+def test_too_many_needless_dones_close_with_too_fast(numbers: Sequence[int]) -> None:
+    session = opened()
+    session.instruct([INSTRUCT])
+    effects = [effect for number in numbers for effect in session.receive(monitor.Done(number, ok=True), 0)]
+    assert closes(effects) == [CloseCode.TOO_FAST]
+    assert len(effects) <= limits.NEEDLESS_DONES + 3
+
+
+def test_a_session_that_was_resumed_records_every_result() -> None:
+    done = monitor.Done(1, ok=True)
+    assert CandidateSession.resumed(0, 0).receive(done, 0) == [RecordResult(done)]
 
 
 def test_an_empty_frame_of_events_is_an_error_and_nothing_else() -> None:

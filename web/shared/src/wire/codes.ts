@@ -21,7 +21,7 @@ export const CloseCode = {
   token_expired: 4419,
   /** a sequence number was skipped: resume after `welcome.committed` */
   gap: 4422,
-  /** more than two windows unacknowledged */
+  /** more than two windows unacknowledged, too many needless `done`, or too many consoles of one user */
   too_fast: 4429,
   /** an error in the hub */
   internal: 4500,
@@ -75,6 +75,7 @@ export const LIMITS = {
   "HELLO_MS": 10000,
   "ALIVE_MS": 5000,
   "SILENT_MS": 25000,
+  "NEEDLESS_DONES": 64,
   "UNKNOWN_FRAMES": 10
 } as const;
 
