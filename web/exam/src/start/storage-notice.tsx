@@ -1,5 +1,5 @@
 // Shown before the start in a browser that blocks the data of this page: what to allow, and what is missing without it.
-import { deviceStorage, tabStorage } from "@veritas/shared/storage/storage.ts";
+import { deviceStorage, storesValues, tabStorage } from "@veritas/shared/storage/storage.ts";
 import { Notice } from "@veritas/shared/ui/index.ts";
 import type { JSX } from "preact";
 import { storageTexts as texts } from "../texts.ts";
@@ -22,5 +22,5 @@ function canStore(): boolean {
   } catch {
     return false;
   }
-  return navigator.cookieEnabled && tabStorage.works() && deviceStorage.works();
+  return navigator.cookieEnabled && storesValues(tabStorage) && storesValues(deviceStorage);
 }

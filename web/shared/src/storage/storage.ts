@@ -7,11 +7,7 @@ export interface SafeStorage {
   get(key: string): string | null;
   set(key: string, value: string): void;
   remove(key: string): void;
-  /** Whether the browser stores anything for this page. */
-  works(): boolean;
 }
-
-const PROBE = "veritas.probe";
 
 /** `open` returns the storage; in a browser that blocks it, this throws. */
 export function safeStorage(open: () => Storage): SafeStorage {
@@ -26,12 +22,6 @@ export function safeStorage(open: () => Storage): SafeStorage {
     get: (key) => attempt((storage) => storage.getItem(key), null),
     set: (key, value) => attempt((storage) => storage.setItem(key, value), undefined),
     remove: (key) => attempt((storage) => storage.removeItem(key), undefined),
-    works: () =>
-      attempt((storage) => {
-        storage.setItem(PROBE, "1");
-        storage.removeItem(PROBE);
-        return true;
-      }, false),
   };
 }
 
@@ -39,3 +29,13 @@ export function safeStorage(open: () => Storage): SafeStorage {
 export const tabStorage = safeStorage(() => window.sessionStorage);
 /** Stays in this browser. */
 export const deviceStorage = safeStorage(() => window.localStorage);
+
+const PROBE = "veritas.probe";
+
+/** Return whether the browser stores anything for this page. */
+export function storesValues(storage: SafeStorage): boolean {
+  storage.set(PROBE, "1");
+  const isStored = storage.get(PROBE) === "1";
+  storage.remove(PROBE);
+  return isStored;
+}
