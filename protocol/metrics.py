@@ -42,7 +42,7 @@ WORKER: Final = {
     "veritas_unjudged_lag_seconds": "age of the oldest event that is not evaluated, at the last sweep",
     "veritas_attempts_not_carried": "attempts with waiting events whose rulebook this worker does not support",
     "veritas_holes_met_total": "times a stream's fold stopped at a missing number",
-    "veritas_absences_total": "events recorded about disconnected candidates, by kind",
+    "veritas_absences_total": "events recorded about disconnected or silent candidates, by kind",
     "veritas_analyses_total": "analyses of ended attempts, by outcome",
     "veritas_analyses_waiting": "analyses that are due or stale",
     "veritas_analyses_failed": "analyses that failed repeatedly and are tried once an hour",

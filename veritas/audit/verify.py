@@ -38,7 +38,7 @@ LAWS_OF_FOLDS: Final = (
     "every fold order covers its attempt's streams from 1 to the cursor",
     "folding the stored events again gives the same flags",
     "every integrity score follows from the flags that count",
-    "every coverage of an analyzed attempt follows from its connections",
+    "every coverage of an analyzed attempt follows from what was observed",
 )
 """Additional laws of `--reproduce`."""
 
