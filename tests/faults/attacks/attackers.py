@@ -1,6 +1,6 @@
 """Attackers as processes of their own, with raw sockets.
 
-`python -m tests.faults.attackers NAME ADDRESS SECONDS [ARGUMENT]`. Each attacks until its time is over, opens a
+`python -m tests.faults.attacks.attackers NAME ADDRESS SECONDS [ARGUMENT]`. Each attacks until its time is over, opens a
 connection again when it was closed, and prints how many it needed. It yields the processor to other programs: what is
 measured is what the attack costs the hub, not that the attacker needs a core of the same machine.
 """

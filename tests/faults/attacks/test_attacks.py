@@ -94,7 +94,7 @@ async def leases(engine: AsyncEngine) -> set[UUID]:
 
 async def attack(hub: Hub, name: str, argument: str = "") -> asyncio.subprocess.Process:
     address = hub.base_url.removeprefix("http://")
-    command = (sys.executable, "-m", "tests.faults.attackers", name, address, str(ATTACK_S), argument)
+    command = (sys.executable, "-m", "tests.faults.attacks.attackers", name, address, str(ATTACK_S), argument)
     return await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
 
 
