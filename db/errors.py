@@ -8,6 +8,7 @@ RequestError            a request that cannot be carried out
 ├── Ended               the attempt has ended and accepts nothing more
 └── Conflict            the row is not in the state that the user expected
     ├── NotOpen         the exam opens later, or has closed
+    ├── NoticeChanged   the student has not acknowledged the notice that is shown now
     └── IdReused        the id of a request belongs to another request
 
 SettingsError           a setting is missing or wrong; the message is one line that names it
@@ -73,6 +74,10 @@ class Conflict(RequestError):
 
 class NotOpen(Conflict):
     """The exam is not open: it opens later, or has closed."""
+
+
+class NoticeChanged(Conflict):
+    """The student has not acknowledged the notice about recording that is shown now."""
 
 
 class IdReused(Conflict):

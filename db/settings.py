@@ -36,10 +36,10 @@ class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How many days events and drafts are kept after the grade is final. Give hubs and workers the same number."""
 
     retention_reviews_days: int = 180
-    """How many days decisions, reasons, analyses, messages and the model's input and output are kept after that."""
+    """The same for decisions, reasons, analyses, messages, and the model's input and output."""
 
     retention_answers_days: int = 365
-    """How many days answers are kept after that. Marks stay until the person is erased."""
+    """The same for answers. Marks stay until the person is erased."""
 
     retention_address_days: int = 90
     """How many days the address and the browser of a sign-in are kept."""

@@ -49,7 +49,18 @@ from hub.presence.broadcast import Broadcast
 from hub.presence.gossip import Gossip
 from hub.presence.poll import PresencePoll
 from hub.presence.presence import HubPresence
-from hub.rest import account, admin, auth, health, monitor, service_keys, service_reports, student, teacher
+from hub.rest import (
+    account,
+    admin,
+    auth,
+    erasure,
+    health,
+    monitor,
+    service_keys,
+    service_reports,
+    student,
+    teacher,
+)
 from hub.rest.exams import exams, items, permissions, policies, rosters
 from hub.rest.http.bodies import BODY_BYTES, BoundedRequest
 from hub.rest.http.openapi import DescribedStructs
@@ -80,6 +91,7 @@ ROUTES: Final[Sequence[ControllerRouterHandler]] = (
     grades.router,
     service_reports.router,
     admin.router,
+    erasure.router,
     service_keys.router,
     health.router,
     pages.router,

@@ -17,7 +17,17 @@ from litestar.openapi import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.types import ExceptionHandlersMap
 
-from db.errors import BadRequest, Conflict, Ended, Forbidden, NotFound, NotOpen, RequestError, sqlstate_of
+from db.errors import (
+    BadRequest,
+    Conflict,
+    Ended,
+    Forbidden,
+    NotFound,
+    NoticeChanged,
+    NotOpen,
+    RequestError,
+    sqlstate_of,
+)
 from hub import weather
 from hub.server.security_log import LOG_STATE, REFUSALS
 from judgement.errors import UnsupportedRulebook
@@ -215,6 +225,7 @@ MEANINGS: Final[dict[type[Exception], Meaning]] = {
     NeedsConfirmation: Meaning(
         409, "needs_confirmation", "Some accounts were registered by their users", CloseCode.MALFORMED
     ),
+    NoticeChanged: Meaning(409, "notice_changed", "Read the notice first", CloseCode.MALFORMED),
     Gap: Meaning(409, "gap", "A sequence number was skipped", CloseCode.GAP),
     Superseded: Meaning(409, "superseded", "Another connection has taken over", CloseCode.SUPERSEDED),
     Disconnected: Meaning(409, "disconnected", "The connection has ended", CloseCode.SILENT),

@@ -13,10 +13,12 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.errors import Conflict, NotFound
+from db.errors import Conflict, NotFound, RequestError
 from db.models import SessionEnd
 from db.queries.accounts import second_factors, users
 from db.queries.accounts.users import SignIn
+from db.queries.retention import removal
+from db.retention.deletion import erase_person
 from db.unit import Unit, change
 from hub.auth.password_rules import find_fault
 from hub.auth.passwords import hash_password
@@ -82,6 +84,22 @@ async def set_active(engine: AsyncEngine, username: str, *, active: bool) -> Non
             _audit(unit, action, user_id)
     except NotFound as error:
         raise VeritasError(str(error)) from error
+
+
+async def erase(engine: AsyncEngine, username: str, *, is_forced: bool) -> int:
+    """Delete everything about a student or teacher; return the number of attempts of which only marks are left.
+
+    Raises VeritasError.
+    """
+    try:
+        async with change(engine, None) as unit:
+            user_id = await users.find_user_id(unit.conn, username)
+            await removal.begin_erasure(unit.conn, user_id, is_forced=is_forced)
+            details = {"by": "terminal", "force": str(is_forced)}
+            unit.audit(actor_id=None, action="erase", resource="user", resource_id=user_id, details=details)
+    except RequestError as error:
+        raise VeritasError(str(error)) from error
+    return await erase_person(engine, user_id)
 
 
 async def first_login(engine: AsyncEngine, environ: Mapping[str, str]) -> PasswordLogin:

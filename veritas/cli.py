@@ -30,6 +30,7 @@ from protocol.roles import Role
 from veritas import demo as demonstration
 from veritas import logs, retention
 from veritas.accounts import PasswordLogin, create_account, reset_totp, set_active, set_password
+from veritas.accounts import erase as erase_account
 from veritas.audit import verify
 from veritas.embedded.servers import DATABASE, OWNER_DATABASE, WORKER_DATABASE
 from veritas.environment import data_dir, read_environment, with_servers
@@ -197,6 +198,20 @@ def deactivate(username: str) -> None:
 def activate(username: str) -> None:
     """Activate a deactivated user."""
     _set_active(username, active=True)
+
+
+@admin.command("erase")
+@click.argument("username")
+@click.option("--force", is_flag=True, help="Also erase attempts that are held by a flag or an administrator.")
+@click.confirmation_option(prompt="Delete everything about this person? This cannot be undone.")
+def erase(username: str, *, force: bool) -> None:
+    """Delete everything about a student or teacher. The account stays without a name, attempts with their marks."""
+
+    async def run(engine: AsyncEngine, _settings: DatabaseSettings) -> None:
+        attempts = await erase_account(engine, username, is_forced=force)
+        out.print(f"erased; marks of {attempts} attempts stay without a name", highlight=False)
+
+    _with_engine(run)
 
 
 def _set_active(username: str, *, active: bool) -> None:

@@ -79,6 +79,21 @@ class EnrolledStudent(msgspec.Struct, frozen=True):
     code: str
 
 
+class _ListedNotice(msgspec.Struct, frozen=True):
+    version: int
+
+
+class _ListedExam(msgspec.Struct, frozen=True):
+    exam_id: UUID
+    notice: _ListedNotice
+
+
+class _ListedExams(msgspec.Struct, frozen=True):
+    """A student's exams, with the version of each notice."""
+
+    items: list[_ListedExam]
+
+
 class RunningAttempt(msgspec.Struct, frozen=True):
     """A running attempt."""
 
@@ -165,6 +180,10 @@ class Rest:
         """Send a POST; retry for a while if all hubs are away. Raises RestError or HubAway."""
         return await self._retry("POST", path, body, shape, token)
 
+    async def get(self, path: str, shape: type[_T], token: str | None = None) -> _T:
+        """Read, with retries like `post`. Raises RestError or HubAway."""
+        return await self._retry("GET", path, None, shape, token)
+
     async def put(self, path: str, body: Any, shape: type[_T], token: str | None = None) -> _T:
         """Send a PUT, with retries like `post`. Raises RestError or HubAway."""
         return await self._retry("PUT", path, body, shape, token)
@@ -196,8 +215,9 @@ class Rest:
     async def _send(self, method: str, url: str, body: Any, shape: type[_T], token: str | None) -> _T:
         path = urlsplit(url).path
         headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
+        content = None if body is None else msgspec.json.encode(body)
         try:
-            answer = await self._http.request(method, url, content=msgspec.json.encode(body), headers=headers)
+            answer = await self._http.request(method, url, content=content, headers=headers)
         except httpx.TransportError as error:
             raise HubAway(f"the hub at {self.base_url} does not answer: {error or type(error).__name__}") from error
         if answer.is_success:
@@ -246,8 +266,14 @@ class UserSession:
         return await self._post(f"/exams/{exam_id}/roster", {"students": students}, list[EnrolledStudent])
 
     async def start(self, exam_id: UUID) -> UUID:
-        """Start or continue an exam and return the attempt's id. Raises RestError or HubAway."""
-        return (await self._post(f"/student/exams/{exam_id}/start", {}, RunningAttempt)).attempt_id
+        """Start or continue an exam, acknowledging its notice, and return the attempt's id.
+
+        Raises RestError or HubAway.
+        """
+        page = await self._rest.get("/student/exams", _ListedExams, await self._token())
+        notices = [exam.notice.version for exam in page.items if exam.exam_id == exam_id]
+        body = {"notice": notices[0]} if notices else {}
+        return (await self._post(f"/student/exams/{exam_id}/start", body, RunningAttempt)).attempt_id
 
     async def submit(self, attempt_id: UUID, *, stream: UUID | None = None, last_seq: int = 0) -> SubmissionReceipt:
         """Submit once the hub has this stream up to `last_seq`. Raises RestError or HubAway."""

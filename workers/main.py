@@ -5,19 +5,25 @@ It builds all parts. No part waits for Redis, and none ends because PostgreSQL i
 
 import asyncio
 import contextlib
+import ipaddress
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import Final
+from urllib.parse import urlsplit
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import create_engine
+from db.errors import AWAY
 from db.jobs import LLM_JOB_LIMIT_S, MODEL_QUEUE
 from db.notify import Notifier
 from db.periodic import Periodic
+from db.queries.retention import worker_settings
+from db.queries.retention.worker_settings import DataSettings
 from db.retention.times import times_of
+from protocol.backoff import Backoff
 from protocol.jobs import ANALYZE, EVALUATE, LLM_SUMMARY
 from workers import metrics
 from workers.arq_worker import take_jobs
@@ -121,10 +127,40 @@ async def _work(
         )
         for task in parts.tasks:
             group.create_task(task.run(), name=task.name)
+        group.create_task(publish_settings(engine, settings), name="settings")
         log.info("working")
         await stop.wait()
         parts.finish()
         limit.reschedule(asyncio.get_running_loop().time() + GRACE_S)
+
+
+async def publish_settings(engine: AsyncEngine, settings: WorkerSettings) -> None:
+    """Store what this worker does with students' data, so that the notice of each exam says it. Tries until it can."""
+    host = urlsplit(settings.llm_base_url).hostname
+    data = DataSettings(times_of(settings), model_host=host, is_model_local=host is None or is_local(host))
+    backoff = Backoff(1.0, 30.0)
+    while True:
+        try:
+            async with engine.begin() as conn:
+                await worker_settings.write_data_settings(conn, data)
+        except AWAY as error:
+            log.warning("settings not published", error=type(error).__name__)
+            await asyncio.sleep(backoff.next_s())
+        else:
+            return
+
+
+def is_local(host: str) -> bool:
+    """Return whether a host name or address is this machine or a private network.
+
+    >>> [is_local(host) for host in ("localhost", "10.0.0.7", "model", "api.example.com")]
+    [True, True, True, False]
+    """
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return "." not in host
+    return address.is_private or address.is_loopback
 
 
 @contextlib.contextmanager

@@ -71,7 +71,7 @@ TABLES: Final[Mapping[str, TableRights]] = {
     "flags": TableRights(WRITE, WRITE),
     "flag_reviews": TableRights(ADD),
     "behavior_analysis": TableRights(WRITE, WRITE),
-    "model_runs": TableRights(NONE, ADD),
+    "model_runs": TableRights(READ, ADD),
     "performance_metrics": TableRights(READ, WRITE),
     "exam_performance_summary": TableRights(READ),
     "student_risk_summary": TableRights(READ),

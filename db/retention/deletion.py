@@ -37,14 +37,15 @@ async def delete_exam(engine: AsyncEngine, exam_id: UUID) -> None:
         await removal.remove_exam(conn, exam_id)
 
 
-async def erase_person(engine: AsyncEngine, user_id: UUID) -> None:
-    """Erase a person whose erasure has begun (`removal.begin_erasure`)."""
+async def erase_person(engine: AsyncEngine, user_id: UUID) -> int:
+    """Erase a person whose erasure has begun (`removal.begin_erasure`); return the number of blanked attempts."""
     async with engine.begin() as conn:
         attempts = await removal.list_attempts_of_student(conn, user_id)
         await removal.mark_removed(conn, attempts)
     await _delete_events(engine, attempts)
     async with engine.begin() as conn:
         await removal.erase_user(conn, user_id)
+    return len(attempts)
 
 
 async def _delete_events(engine: AsyncEngine, attempt_ids: Collection[UUID]) -> None:

@@ -17,6 +17,7 @@ async def sit(hub: str, exam_id: str, code: str) -> None:
         signed_in = (await http.post("/auth/code", json={"code": code})).raise_for_status().json()
         http.headers["Authorization"] = f"Bearer {signed_in['access_token']}"
         exam = next(one for one in (await http.get("/student/exams")).json()["items"] if one["exam_id"] == exam_id)
+        print("\n".join(exam["notice"]["recorded"]))
         notice = {"notice": exam["notice"]["version"]}
         attempt = (await http.post(f"/student/exams/{exam_id}/start", json=notice)).raise_for_status().json()
 

@@ -36,6 +36,12 @@ class Caller:
     async def post(self, path: str, body: object = None, **headers: str) -> httpx.Response:
         return await self.http.post(path, json=body, headers={**self._bearer(), **headers})
 
+    async def start(self, exam_id: object) -> httpx.Response:
+        """Read the notice of an exam, acknowledge it, and start."""
+        listed = (await self.get("/student/exams", limit=200)).json()["items"]
+        versions = [exam["notice"]["version"] for exam in listed if exam["exam_id"] == str(exam_id)]
+        return await self.post(f"/student/exams/{exam_id}/start", {"notice": versions[0]})
+
     async def get(self, path: str, **params: Any) -> httpx.Response:
         return await self.http.get(path, params=params, headers=self._bearer())
 

@@ -175,11 +175,13 @@ async def console(teacher: Principal, port_url: str, exam: UUID, day: Day) -> As
 async def take_exam(day: Day, teacher: Principal, ada: Principal, max_: Principal) -> None:
     """Noon: two candidates take the exam. One leaves, pastes and submits, the other is ended by the teacher."""
     base_url, exam = str(teacher._http.base_url), UUID(day.exam["exam_id"])
-    started = await ada.ask("POST", f"/student/exams/{exam}/start", {"notice": 1})
+    (listed,) = (await ada.ask("GET", "/student/exams"))["items"]
+    read = {"notice": listed["notice"]["version"]}
+    started = await ada.ask("POST", f"/student/exams/{exam}/start", read)
     again = await ada.ask("POST", f"/student/exams/{exam}/start", {})
     assert again["attempt_id"] == started["attempt_id"]
     attempt = UUID(started["attempt_id"])
-    other = UUID((await max_.ask("POST", f"/student/exams/{exam}/start", {}))["attempt_id"])
+    other = UUID((await max_.ask("POST", f"/student/exams/{exam}/start", read))["attempt_id"])
     day.refused["unpublish"] = (await teacher.request("POST", f"/exams/{exam}/unpublish")).status_code
     for each, path in ((ada, attempt), (max_, other)):
         withheld = await each.ask("GET", f"/student/exams/{path}")

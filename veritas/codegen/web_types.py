@@ -20,6 +20,7 @@ from protocol.attempts import OVER, RUNNING, AttemptStatus
 from protocol.codes import CLOSE_MEANINGS, CloseCode, ErrorCode, RejectCode, may_reconnect
 from protocol.events import CLIENT_EVENTS, MARKER_EVENTS, SERVER_EVENTS
 from protocol.flags import UNDECIDED, FlagStatus
+from protocol.text.captures import KEY_COMBINATIONS
 from veritas.codegen import typescript
 from veritas.codegen.wire_docs import schema_of
 
@@ -106,8 +107,9 @@ def _constants() -> str:
         _constant("INTEGRITY_ABOVE", thresholds, "A score above the number has the word; else it is `critical`."),
         _constant("RULE_TITLES", titles, "Titles of all rules by id."),
         _constant("EVENT_MEANINGS", {**CLIENT_EVENTS, **SERVER_EVENTS, **MARKER_EVENTS}, "All event types."),
+        _constant("KEY_COMBINATIONS", KEY_COMBINATIONS, "The only key combinations that are recorded, by name."),
     ]
-    sources = "protocol/attempts.py, analysis.py, flags.py, events.py and judgement"
+    sources = "protocol/attempts.py, analysis.py, text/captures.py, flags.py, events.py and judgement"
     return _HEAD.format(source=sources) + "\n".join(parts)
 
 

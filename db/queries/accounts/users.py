@@ -135,6 +135,15 @@ async def set_password(conn: AsyncConnection, user_id: UUID, old: str | None, ne
         raise Conflict("Your password has changed meanwhile. Try again with the new one.")
 
 
+async def find_user_id(conn: AsyncConnection, username: str) -> UUID:
+    """Find an account by its username, also a deactivated one. Raises NotFound."""
+    found = await conn.execute(select(User.id).where(User.username == canonical_username(username)))
+    user_id: UUID | None = found.scalar_one_or_none()
+    if user_id is None:
+        raise NotFound(f"There is no user {username}.")
+    return user_id
+
+
 async def set_active(conn: AsyncConnection, username: str, *, active: bool) -> UUID:
     """Activate or deactivate an account. A deactivation ends its sessions for good. Raises NotFound."""
     changed = await conn.execute(

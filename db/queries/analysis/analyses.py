@@ -91,7 +91,9 @@ async def request_analysis(conn: AsyncConnection, attempt_id: UUID) -> None:
 
 
 async def mark_stale(conn: AsyncConnection, attempt_ids: Collection[UUID], *, after_s: float = 0.0) -> None:
-    """Request a new analysis of these attempts, due in `after_s` seconds. Attempts without an analysis are left out.
+    """Request a new analysis of these attempts, due in `after_s` seconds.
+
+    Attempts without an analysis are left out, and those whose events are deleted: they cannot be analyzed again.
 
     Locks the attempts before their analyses. The caller may hold their cursors, and must not hold a feed head.
     """
@@ -103,7 +105,7 @@ async def mark_stale(conn: AsyncConnection, attempt_ids: Collection[UUID], *, af
     )
     locked = await conn.execute(
         select(ExamAttempt.id)
-        .where(ExamAttempt.id.in_(concluded))
+        .where(ExamAttempt.id.in_(concluded), ExamAttempt.events_deleted_at.is_(None))
         .order_by(ExamAttempt.id)
         .with_for_update(key_share=True)
     )

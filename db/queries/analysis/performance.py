@@ -14,6 +14,7 @@ from db.clock import from_ms, to_ms
 from db.models import Exam, ExamAttempt, Flag, PerformanceMetric, StudentProfile
 from db.queries.evaluation.cursors import is_among
 from protocol.analysis import DropoutLabel, FinalAttempt, Performance
+from protocol.attempts import ExamKind
 from protocol.flags import UNDECIDED, Severity
 
 
@@ -33,7 +34,10 @@ async def lock_metrics(conn: AsyncConnection, student_ids: Collection[UUID]) -> 
 
 
 async def read_final_attempts(conn: AsyncConnection, student_ids: Collection[UUID]) -> dict[UUID, list[FinalAttempt]]:
-    """Read each student's final attempts: ended, with a final grade, and without an undecided flag above a note."""
+    """Read each student's final attempts: ended, with a final grade, without an undecided flag above a note.
+
+    Attempts of practice exams are left out.
+    """
     undecided = select(Flag.id).where(
         Flag.attempt_id == ExamAttempt.id, Flag.severity != Severity.NORMAL, Flag.status.in_(UNDECIDED)
     )
@@ -51,6 +55,7 @@ async def read_final_attempts(conn: AsyncConnection, student_ids: Collection[UUI
         .join(Exam, Exam.id == ExamAttempt.exam_id)
         .where(
             is_among(ExamAttempt.student_id, student_ids),
+            Exam.kind == ExamKind.REAL,
             ExamAttempt.completed_at.is_not(None),
             ExamAttempt.grade_final_at.is_not(None),
             ~undecided.exists(),

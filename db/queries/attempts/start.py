@@ -9,13 +9,15 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Integer, Row, cast, exists, func, insert, select, text
+from sqlalchemy import Integer, Row, cast, exists, func, insert, select, text, update
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
 from db.clock import to_ms
 from db.errors import Conflict, NotFound, NotOpen
 from db.models import (
+    AcknowledgedNotice,
     AnalysisCursor,
     EventStream,
     Exam,
@@ -66,6 +68,7 @@ async def start_attempt(
     *,
     rulebook_version: int,
     notice: int | None = None,
+    notice_body: dict[str, Any] | None = None,
     place_of: Callable[[UUID], str] | None = None,
 ) -> StartedAttempt:
     """Return the running attempt of the student, or start one with its cursor, system stream and first event.
@@ -73,8 +76,9 @@ async def start_attempt(
     The caller appends `row` of the result to the exam's feed, in the same transaction.
 
     A new attempt keeps the newest items and policy of the exam, and the rulebook of that policy (`rulebook_version`
-    when the policy names none). `notice` is the version of the monitoring notice that the student acknowledged; it is
-    recorded once. `place_of` returns the place of the request for a new attempt (`db/queries/attempts/places.py`).
+    when the policy names none). `notice` is the version of the notice that the student acknowledged; it is recorded
+    once. `notice_body` is its text, which is stored once for each version. `place_of` returns the place of the request
+    for a new attempt (`db/queries/attempts/places.py`).
 
     Raises NotFound unless the exam is published and the student is on its roster, NotOpen before it opens and after it
     closes, Conflict when the student has taken it already.
@@ -90,7 +94,7 @@ async def start_attempt(
         opened = await _running(conn, exam_id, student_id) or await _begin(
             conn, exam, student_id, rulebook_version, place_of
         )
-    await _acknowledge(conn, opened.attempt_id, notice)
+    await _acknowledge(conn, opened.attempt_id, notice, notice_body)
     return opened
 
 
@@ -237,10 +241,20 @@ async def _create(
     return StartedAttempt(row.id, row.ix, AttemptStatus.IN_PROGRESS, row.deadline, now, shown)
 
 
-async def _acknowledge(conn: AsyncConnection, attempt_id: UUID, notice: int | None) -> None:
+async def _acknowledge(
+    conn: AsyncConnection, attempt_id: UUID, notice: int | None, body: dict[str, Any] | None
+) -> None:
     """Record that the student acknowledged this version of the notice, unless it is recorded already."""
     if notice is None:
         return
+    if body is not None:
+        await conn.execute(
+            postgresql.insert(AcknowledgedNotice).values(version=notice, body=body).on_conflict_do_nothing()
+        )
+    # The first one counts: the student was promised its times.
+    await conn.execute(
+        update(ExamAttempt).where(ExamAttempt.id == attempt_id, ExamAttempt.notice.is_(None)).values(notice=notice)
+    )
     data = {"version": notice}
     known = await conn.execute(
         select(

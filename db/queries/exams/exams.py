@@ -18,7 +18,7 @@ from db.clock import to_ms
 from db.errors import Conflict
 from db.models import Exam, ExamAttempt, ExamEnrollment, ExamPolicy, FeedHead, TeacherExamPermission
 from db.queries import access, feed
-from protocol.attempts import RUNNING
+from protocol.attempts import RUNNING, ExamKind
 from protocol.roles import Permission, Role
 
 
@@ -42,6 +42,7 @@ class ExamView(msgspec.Struct, frozen=True, kw_only=True):
     is_published: bool
     enable_monitoring: bool
     enable_model: bool
+    kind: ExamKind
     version: int
     items_version: int
     policy_version: int
@@ -178,7 +179,7 @@ def _select_view(user_id: UUID) -> Select[Any]:
         _ROSTER_SIZE.label("roster_size"),
         _RUNNING.label("running_attempts"),
         *permitted,
-    ).where(access.permits(user_id, *access.ANY))
+    ).where(access.permits(user_id, *access.ANY), Exam.deleting_at.is_(None))
 
 
 def _view(row: Any) -> ExamView:
@@ -186,4 +187,4 @@ def _view(row: Any) -> ExamView:
     named = {name: shown[name] for name in ExamView.__struct_fields__ if name in shown}
     moments = {name: None if shown[name] is None else to_ms(shown[name]) for name in _MOMENTS}
     permissions = [permission for permission in Permission if shown[permission]]
-    return ExamView(exam_id=row.id, permissions=permissions, **{**named, **moments})
+    return ExamView(exam_id=row.id, permissions=permissions, **{**named, **moments, "kind": ExamKind(row.kind)})

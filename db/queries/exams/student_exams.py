@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import to_ms
 from db.models import Exam, ExamAttempt, ExamEnrollment, ExamPolicy, User
-from protocol.attempts import RUNNING, AttemptStatus, ShownStatus, show_status
+from protocol.attempts import RUNNING, AttemptStatus, ExamKind, ShownStatus, show_status
 
 
 class EnrolmentState(StrEnum):
@@ -36,7 +36,10 @@ class OwnAttempt(msgspec.Struct, frozen=True):
 
 
 class Enrollment(msgspec.Struct, frozen=True, kw_only=True):
-    """One exam of a student, with its policy; times in ms since the epoch. `teacher` is the name of its creator."""
+    """One exam of a student, with its policy; times in ms since the epoch. `teacher` is the name of its creator.
+
+    `acknowledged` is the version of the notice that the student acknowledged for the attempt.
+    """
 
     exam_id: UUID
     teacher: str
@@ -49,6 +52,9 @@ class Enrollment(msgspec.Struct, frozen=True, kw_only=True):
     closes_at: int | None
     state: EnrolmentState
     monitored: bool
+    kind: ExamKind
+    enable_model: bool
+    acknowledged: int | None
     policy: dict[str, Any]
     attempt: OwnAttempt | None
 
@@ -75,7 +81,7 @@ async def list_enrollments(
     `only_exam` leaves out all others.
     """
     last = (
-        select(ExamAttempt.id, ExamAttempt.status, ExamAttempt.deadline)
+        select(ExamAttempt.id, ExamAttempt.status, ExamAttempt.deadline, ExamAttempt.notice)
         .where(ExamAttempt.exam_id == Exam.id, ExamAttempt.student_id == student_id)
         .order_by(ExamAttempt.ix.desc())
         .limit(1)
@@ -93,10 +99,13 @@ async def list_enrollments(
             Exam.opens_at,
             Exam.closes_at,
             Exam.enable_monitoring,
+            Exam.kind,
+            Exam.enable_model,
             _newest_policy.label("policy"),
             last.c.id.label("attempt_id"),
             last.c.status,
             last.c.deadline,
+            last.c.notice,
             func.now().label("now"),
         )
         .join(
@@ -142,6 +151,9 @@ def _enrolment(row: Row[*tuple[Any, ...]]) -> Enrollment:
         closes_at=_ms(row.closes_at),
         state=derive_state(status, row.opens_at, row.closes_at, row.now),
         monitored=row.enable_monitoring,
+        kind=ExamKind(row.kind),
+        enable_model=row.enable_model,
+        acknowledged=row.notice,
         policy=row.policy or {},
         attempt=None if status is None else OwnAttempt(row.attempt_id, show_status(status), _ms(row.deadline)),
     )

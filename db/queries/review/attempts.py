@@ -25,7 +25,7 @@ class AttemptSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt in a line; times in ms since the epoch.
 
     `integrity` and `coverage` are 0 to 1, `lmi` and `percentage` 0 to 100, each null while unknown. `open_flags` counts
-    the undecided flags above a note.
+    the undecided flags above a note. From `events_deleted_at` on its events are deleted after their time.
     """
 
     attempt_id: UUID
@@ -48,6 +48,7 @@ class AttemptSummary(msgspec.Struct, frozen=True, kw_only=True):
     dropout_label: DropoutLabel | None
     flagged: bool
     open_flags: int
+    events_deleted_at: int | None = None
 
 
 def select_summaries() -> Select[*tuple[Any, ...]]:
@@ -84,6 +85,7 @@ def select_summaries() -> Select[*tuple[Any, ...]]:
             ExamAttempt.dropout_label,
             ExamAttempt.flagged,
             undecided.label("open_flags"),
+            ExamAttempt.events_deleted_at,
         )
         .join(Exam, Exam.id == ExamAttempt.exam_id)
         .join(User, User.id == ExamAttempt.student_id)
@@ -113,6 +115,7 @@ def to_summary(row: Row[*tuple[Any, ...]]) -> AttemptSummary:
         dropout_label=None if row.dropout_label is None else DropoutLabel(row.dropout_label),
         flagged=row.flagged,
         open_flags=row.open_flags,
+        events_deleted_at=None if row.events_deleted_at is None else to_ms(row.events_deleted_at),
     )
 
 

@@ -25,10 +25,12 @@ from db.queries.exams.exams import ExamView
 from db.unit import change
 from hub.auth.guards import BEARER, Principal, principal_as
 from hub.errors import Expired, Invalid, Unauthenticated, problems
+from hub.rest.exams.deletion import delete_exam
 from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.fields import At, Line, Text, Tidied, Title
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from judgement.policy import Preset, preset, write_policy
+from protocol.attempts import ExamKind
 from protocol.console import ExamRow
 from protocol.roles import Role
 
@@ -41,7 +43,8 @@ class NewExam(Tidied, frozen=True, kw_only=True):
     """A new exam. It is a draft that no student sees, unless `is_published` is set.
 
     `preset` chooses its rules: for the events of a page only, or of a camera too. Students can start it between
-    `opens_at` and `closes_at`.
+    `opens_at` and `closes_at`. A practice exam (`kind`) counts in no figures of a student, and its attempts are deleted
+    a week after their end.
     """
 
     title: Title
@@ -55,6 +58,7 @@ class NewExam(Tidied, frozen=True, kw_only=True):
     closes_at: At | None = None
     enable_monitoring: bool = True
     enable_model: bool = False
+    kind: ExamKind = ExamKind.REAL
     is_published: bool = False
 
 
@@ -72,6 +76,7 @@ class ExamEdit(Tidied, frozen=True, kw_only=True, forbid_unknown_fields=True):
     closes_at: At | UnsetType | None = UNSET
     enable_monitoring: bool | UnsetType = UNSET
     enable_model: bool | UnsetType = UNSET
+    kind: ExamKind | UnsetType = UNSET
 
 
 @post("/", summary="Create an exam", security=BEARER, responses=problems(Invalid, Unauthenticated, Expired, Forbidden))
@@ -216,6 +221,7 @@ router: Final = Router(
         publish_exam,
         unpublish_exam,
         release_results,
+        delete_exam,
     ],
     dependencies={"principal": Provide(principal_as(Role.TEACHER, Role.ADMIN))},
 )

@@ -11,6 +11,7 @@ from litestar.di import Provide
 from hub.auth.guards import principal_as
 from hub.rest.student.attempts import list_answers, read_attempt
 from hub.rest.student.dashboard import read_dashboard
+from hub.rest.student.own_data import download_data
 from hub.rest.student.student_exams import list_enrolments, start_attempt
 from hub.rest.student.submission import submit
 from protocol.roles import Role
@@ -18,6 +19,6 @@ from protocol.roles import Role
 router: Final = Router(
     path="/student",
     tags=["student"],
-    route_handlers=[read_dashboard, list_enrolments, start_attempt, read_attempt, list_answers, submit],
+    route_handlers=[read_dashboard, list_enrolments, start_attempt, read_attempt, list_answers, submit, download_data],
     dependencies={"principal": Provide(principal_as(Role.STUDENT))},
 )

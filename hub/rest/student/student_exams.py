@@ -8,24 +8,26 @@ from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_200_OK
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.clock import to_ms
-from db.errors import Conflict, Forbidden, NotFound, NotOpen
+from db.errors import Conflict, Forbidden, NotFound, NoticeChanged, NotOpen
 from db.notify import Notifier
 from db.queries.attempts import start
 from db.queries.exams import student_exams
 from db.queries.exams.student_exams import Enrollment, EnrolmentState, OwnAttempt
+from db.queries.retention.worker_settings import DataSettings
 from db.unit import change
 from hub.auth.guards import BEARER, Principal
 from hub.auth.places import attempt_place
 from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
+from hub.rest.student import notices
 from hub.settings import HubSettings
-from judgement.notice import Notice, write_notice
+from judgement.notice import Notice
 from judgement.rules import RULEBOOK_VERSION
-from protocol.attempts import ShownStatus, show_status
+from protocol.attempts import ExamKind, ShownStatus, show_status
 
 
 class EnrolmentView(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +47,7 @@ class EnrolmentView(msgspec.Struct, frozen=True, kw_only=True):
     closes_at: int | None
     state: EnrolmentState
     monitored: bool
+    kind: ExamKind
     notice: Notice
     attempt: OwnAttempt | None
 
@@ -52,7 +55,7 @@ class EnrolmentView(msgspec.Struct, frozen=True, kw_only=True):
 class Start(msgspec.Struct, frozen=True):
     """`notice` is the version of the notice that the student has read and acknowledged."""
 
-    notice: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = None
+    notice: Annotated[int, msgspec.Meta(ge=1, le=2**53)] | None = None
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -72,6 +75,7 @@ class Started(msgspec.Struct, frozen=True):
 )
 async def list_enrolments(
     engine: NamedDependency[AsyncEngine],
+    settings: NamedDependency[HubSettings],
     principal: NamedDependency[Principal],
     after: After = None,
     limit: Limit = PAGE,
@@ -82,7 +86,8 @@ async def list_enrolments(
         found = await student_exams.list_enrollments(
             conn, principal.user_id, only_exam=principal.exam_id, after=after_exam, limit=limit + 1
         )
-    return make_page([_view(exam) for exam in found], limit, lambda exam: exam.exam_id)
+        data = await notices.read_settings(conn, settings)
+    return make_page([_view(exam, data) for exam in found], limit, lambda exam: exam.exam_id)
 
 
 @post(
@@ -90,30 +95,35 @@ async def list_enrolments(
     status_code=HTTP_200_OK,
     summary="Start or resume an exam",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict, NotOpen),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict, NotOpen, NoticeChanged),
 )
 async def start_attempt(
     request: AnyRequest,
     exam_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
     notifier: NamedDependency[Notifier],
-    principal: NamedDependency[Principal],
     settings: NamedDependency[HubSettings],
+    principal: NamedDependency[Principal],
     data: JSONBody[Start | None] = None,
 ) -> Started:
-    """Start an attempt, or return the running one. You can do this from any computer, and again."""
+    """Start an attempt, or return the running one. You can do this from any computer, and again.
+
+    A monitored exam starts only with the version of the notice that is shown now.
+    """
     if not principal.may_sit:
         raise Forbidden("Sign in with your exam code to take an exam.")
     if not principal.may_take(exam_id):
         raise NotFound(f"You have no exam {exam_id}.")
-    notice = None if data is None else data.notice
+    acknowledged = None if data is None else data.notice
     async with change(engine, notifier) as unit:
+        shown = await _check_notice(unit.conn, exam_id, principal, settings, acknowledged)
         opened = await start.start_attempt(
             unit.conn,
             exam_id,
             principal.user_id,
             rulebook_version=RULEBOOK_VERSION,
-            notice=notice,
+            notice=None if shown is None else shown.version,
+            notice_body=None if shown is None else msgspec.to_builtins(shown),
             place_of=lambda attempt_id: attempt_place(request, attempt_id, settings.jwt_secret),
         )
         if opened.row is not None:
@@ -122,7 +132,23 @@ async def start_attempt(
     return Started(opened.attempt_id, show_status(opened.status), deadline, to_ms(opened.now))
 
 
-def _view(enrolment: Enrollment) -> EnrolmentView:
+async def _check_notice(
+    conn: AsyncConnection, exam_id: UUID, principal: Principal, settings: HubSettings, acknowledged: int | None
+) -> Notice | None:
+    """Return the notice that the student acknowledges now; None if it is not the one that is shown.
+
+    Raises NoticeChanged.
+    """
+    found = await student_exams.list_enrollments(conn, principal.user_id, only_exam=exam_id, limit=1)
+    if not found:
+        return None
+    notice = notices.notice_of(found[0], await notices.read_settings(conn, settings))
+    notices.check_notice(found[0], notice, acknowledged)
+    return notice if acknowledged == notice.version else None
+
+
+def _view(enrolment: Enrollment, data: DataSettings) -> EnrolmentView:
     values: dict[str, Any] = msgspec.structs.asdict(enrolment)
-    policy = values.pop("policy")
-    return EnrolmentView(**values, notice=write_notice(policy, monitored=enrolment.monitored))
+    for name in ("policy", "enable_model", "acknowledged"):
+        del values[name]
+    return EnrolmentView(**values, notice=notices.notice_of(enrolment, data))

@@ -58,6 +58,13 @@ export const listTexts = {
   openResult: "Open receipt and result",
 } as const;
 
+export const dataTexts = {
+  heading: "Your data",
+  help: "Download everything that is stored about you. To have something corrected or erased, ask your school.",
+  page: "Download a page to read",
+  json: "Download as JSON",
+} as const;
+
 export const noticeTexts = {
   unavailableTitle: "Exam",
   unavailable: "You cannot start this exam now",
@@ -70,9 +77,11 @@ export const noticeTexts = {
   recordedHeading: "What is recorded during the exam",
   answersOnly: "Your answers, and when you gave or changed each of them.",
   neverRecorded:
-    "No images from a camera, no sound and no content of your screen are recorded. The text that you copy is not recorded, and neither are the keys that you press, except a few combinations such as copy or print. A teacher decides what the record means, never a program. You can read your record after the exam.",
+    "No images from a camera, no sound and no content of your screen are recorded. A teacher decides what the record means, never a program. You can read your record after the exam.",
   whoSees: "Who sees it",
   keptFor: "Kept for",
+  rights: "Your rights",
+  changed: "The notice has changed since you opened it. Read it again, then start.",
   keptDays: (days: number) => `${count(days, "day")} after the grade is final`,
   goodToKnow: "Good to know",
   points: [

@@ -49,6 +49,7 @@ ROWS = [
     Row("POST /exams/{exam_id:uuid}/publish", permitted(EDIT), publishing),
     # An attempt is running.
     Row("POST /exams/{exam_id:uuid}/unpublish", permitted(EDIT, ok=409)),
+    Row("DELETE /exams/{exam_id:uuid}", permitted(ok=409)),
     Row("POST /exams/{exam_id:uuid}/release", permitted(EDIT)),
     Row("GET /exams/{exam_id:uuid}/items", permitted(VIEW, EDIT, REVIEW), audited=True),
     Row("PUT /exams/{exam_id:uuid}/items", permitted(EDIT), filled({"items": []})),

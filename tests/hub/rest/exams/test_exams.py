@@ -186,7 +186,7 @@ async def test_students_see_an_exam_while_it_is_published(
         assert (await teacher.post(path_of(exam, "publish"))).json()["is_published"]
     student = await users.sign_in_by_code(ada["code"])
     assert [one["exam_id"] for one in (await student.get("/student/exams")).json()["items"]] == [exam["exam_id"]]
-    await student.post(f"/student/exams/{exam['exam_id']}/start")
+    await student.start(exam["exam_id"])
     answer = await teacher.post(path_of(exam, "unpublish"))
     assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
     async with engine.begin() as conn:

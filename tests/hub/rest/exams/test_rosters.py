@@ -111,7 +111,7 @@ async def test_a_user_who_registers_a_username_first_does_not_sit_the_exam(
     login = {"username": "victim", "password": PASSWORD}
     assert (await users.anonymous.post("/auth/login", login)).status_code == 401
     victim = await users.sign_in_by_code(row["code"])
-    assert (await victim.post(f"/student/exams/{exam_id}/start")).is_success
+    assert (await victim.start(exam_id)).is_success
 
 
 async def test_a_confirmation_can_come_with_a_file(users: Users, teacher: Caller, exam_id: str) -> None:
@@ -131,7 +131,7 @@ async def test_a_self_made_account_that_was_on_a_roster_before_needs_its_code(
     refused = await ada.post(f"/student/exams/{exam_id}/start")
     assert (refused.status_code, "exam code" in refused.json()["detail"]) == (403, True)
     by_code = await users.sign_in_by_code(row["code"])
-    started = (await by_code.post(f"/student/exams/{exam_id}/start")).json()
+    started = (await by_code.start(exam_id)).json()
     assert (await ada.get(f"/student/exams/{started['attempt_id']}")).status_code == 404
 
 
@@ -144,7 +144,7 @@ async def test_a_teacher_takes_an_exam_of_another_teacher_by_code_only(
     ).json()
     candidate = await users.sign_in_by_code(row["code"])
     assert (candidate.tokens["user"]["role"], candidate.tokens["user"]["name"]) == ("student", "A. T.")
-    started = await candidate.post(f"/student/exams/{exam_id}/start")
+    started = await candidate.start(exam_id)
     assert started.is_success
     assert (await candidate.get(f"/student/exams/{started.json()['attempt_id']}")).status_code == 200
     assert (await candidate.post("/auth/ws-ticket", {"purpose": "monitor"})).status_code == 200
@@ -176,7 +176,7 @@ async def test_a_stranger_who_adds_a_student_learns_nothing_about_the_account(
     path = f"/exams/{own}/roster"
     (row,) = (await other.post(path, {"students": [{"username": "ada", "name": "List Name"}]})).json()
     ada = await users.sign_in_by_code(row["code"])
-    await ada.post(f"/student/exams/{own}/start")
+    await ada.start(own)
     answers = [
         await other.get(path),
         await other.get(f"/teacher/students/{row['student_id']}"),
@@ -304,7 +304,7 @@ async def test_a_removed_student_has_no_access_until_added_again(
 ) -> None:
     (row,) = (await teacher.post(f"/exams/{exam_id}/roster", {"students": [ADA]})).json()
     ada = await users.sign_in_by_code(row["code"])
-    attempt_id = (await ada.post(f"/student/exams/{exam_id}/start")).json()["attempt_id"]
+    attempt_id = (await ada.start(exam_id)).json()["attempt_id"]
     path = f"/exams/{exam_id}/roster/{row['student_id']}"
     assert (await teacher.delete(path)).status_code == 204
     assert (await users.anonymous.post("/auth/code", {"code": row["code"]})).status_code == 401
@@ -318,7 +318,7 @@ async def test_a_removed_student_has_no_access_until_added_again(
     assert (await teacher.delete(path)).status_code == 404
     (again,) = (await teacher.post(f"/exams/{exam_id}/roster", {"students": [ADA]})).json()
     returned = await users.sign_in_by_code(again["code"])
-    assert (await returned.post(f"/student/exams/{exam_id}/start")).json()["attempt_id"] == attempt_id
+    assert (await returned.start(exam_id)).json()["attempt_id"] == attempt_id
     async with engine.connect() as conn:
         rows = [delta for delta in await feed.read_after(conn, UUID(exam_id), 0) if delta.kind == "student"]
     assert [msgspec.json.decode(delta.body)["on_roster"] for delta in rows] == [True, False, True]
@@ -329,7 +329,7 @@ async def test_a_removed_student_with_a_password_can_neither_read_nor_submit_a_r
 ) -> None:
     ada = await users.make(Role.STUDENT, "ada")
     (row,) = (await teacher.post(f"/exams/{exam_id}/roster", {"students": [ADA]})).json()
-    attempt_id = (await ada.post(f"/student/exams/{exam_id}/start")).json()["attempt_id"]
+    attempt_id = (await ada.start(exam_id)).json()["attempt_id"]
     await teacher.delete(f"/exams/{exam_id}/roster/{row['student_id']}")
     path = f"/student/exams/{attempt_id}"
     answers = [await ada.get(path), await ada.get(f"{path}/answers"), await ada.post(f"{path}/submit")]

@@ -128,7 +128,7 @@ async def test_a_sign_in_by_code_reads_only_the_attempt_of_its_exam(
     by_code = await users.sign_in_by_code(created["code"])
     assert (await by_code.get(f"/student/exams/{seeded.attempt_id}")).status_code == 404
     assert (await by_code.post(f"/student/exams/{seeded.attempt_id}/submit")).status_code == 404
-    started = (await by_code.post(f"/student/exams/{latin.json()['exam_id']}/start")).json()
+    started = (await by_code.start(latin.json()["exam_id"])).json()
     assert (await by_code.get(f"/student/exams/{started['attempt_id']}")).status_code == 200
 
 

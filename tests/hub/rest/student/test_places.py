@@ -167,7 +167,7 @@ async def test_a_new_attempt_records_its_place(users: Users, engine: AsyncEngine
     student = {"students": [{"username": "new-student", "name": "New"}]}
     (created,) = (await teacher.post(f"/exams/{exam_id}/roster", student)).json()
     by_code = await users.sign_in_by_code(created["code"])
-    started = (await by_code.post(f"/student/exams/{exam_id}/start", {"notice": 1})).json()
+    started = (await by_code.start(exam_id)).json()
     again = await users.sign_in_by_code(created["code"])
     assert again.tokens["exam_id"] == str(exam_id)
     async with engine.connect() as conn:

@@ -2,11 +2,12 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.models import Exam
-from judgement.notice import VERSION
+from db.models import AcknowledgedNotice, Exam, ExamAttempt
+from db.queries.retention.worker_settings import DataSettings, write_data_settings
+from db.retention.times import Times
 from protocol.roles import Role
 from tests.candidates import system_events
 from tests.hub.conftest import Caller, Users
@@ -30,13 +31,13 @@ async def enrol(teacher: Caller, title: str = "Physics") -> tuple[str, str]:
 async def test_starting_again_resumes_the_same_attempt(users: Users, teacher: Caller) -> None:
     exam_id, code = await enrol(teacher)
     ada = await users.sign_in_by_code(code)
-    first = await ada.post(f"/student/exams/{exam_id}/start")
+    first = await ada.start(exam_id)
     assert first.status_code == 200
     started = first.json()
     assert started["status"] == "in_progress"
     assert started["deadline"] > ada.tokens["expires_at"]
     elsewhere = await users.sign_in_by_code(code)
-    again = (await elsewhere.post(f"/student/exams/{exam_id}/start")).json()
+    again = (await elsewhere.start(exam_id)).json()
     assert again == {**started, "server_at": again["server_at"]}
     assert again["server_at"] >= started["server_at"]
 
@@ -46,7 +47,7 @@ async def test_students_see_their_exams_and_running_attempts(users: Users, teach
     await users.make(Role.STUDENT, "eve")
     physics, _ = await enrol(teacher, "Physics")
     latin, _ = await enrol(teacher, "Latin")
-    started = (await ada.post(f"/student/exams/{physics}/start")).json()
+    started = (await ada.start(physics)).json()
     listed = (await ada.get("/student/exams")).json()["items"]
     del started["server_at"]
     assert [(exam["exam_id"], exam["title"]) for exam in listed] == [(latin, "Latin"), (physics, "Physics")]
@@ -68,7 +69,7 @@ async def test_a_code_opens_only_its_exam_also_after_a_refresh(users: Users, tea
     for caller in (ada, renewed):
         assert (await caller.post(f"/student/exams/{latin}/start")).status_code == 404
         assert [exam["exam_id"] for exam in (await caller.get("/student/exams")).json()["items"]] == [physics]
-        assert (await caller.post(f"/student/exams/{physics}/start")).status_code == 200
+        assert (await caller.start(physics)).status_code == 200
 
 
 async def test_an_unpublished_exam_does_not_exist_for_students(
@@ -122,17 +123,17 @@ async def test_the_notice_is_shown_before_anything_is_recorded(
     (exam,) = (await ada.get("/student/exams")).json()["items"]
     notice = exam["notice"]
     assert exam["monitored"]
-    assert (notice["version"], notice["kept_days"]) == (VERSION, 90)
+    assert notice["kept_days"] == 90
     assert len(notice["recorded"]) > 3
     assert notice["who_sees"]
     async with engine.begin() as conn:
         await conn.execute(update(Exam).values(enable_monitoring=False))
     (unwatched,) = (await ada.get("/student/exams")).json()["items"]
     assert len(unwatched["notice"]["recorded"]) < len(notice["recorded"])
-    started = (await ada.post(f"/student/exams/{exam_id}/start", {"notice": notice["version"]})).json()
+    started = (await ada.start(exam_id)).json()
     async with engine.connect() as conn:
         facts = await system_events(conn, UUID(started["attempt_id"]))
-    assert facts == [("attempt_started", {}), ("notice_acknowledged", {"version": VERSION})]
+    assert facts == [("attempt_started", {}), ("notice_acknowledged", {"version": unwatched["notice"]["version"]})]
 
 
 async def test_an_exam_that_opens_later_or_has_closed_is_listed_and_not_started(
@@ -153,9 +154,65 @@ async def test_an_exam_that_opens_later_or_has_closed_is_listed_and_not_started(
 async def test_an_exam_can_be_taken_once(users: Users, teacher: Caller) -> None:
     exam_id, code = await enrol(teacher)
     ada = await users.sign_in_by_code(code)
-    attempt_id = (await ada.post(f"/student/exams/{exam_id}/start", {})).json()["attempt_id"]
+    attempt_id = (await ada.start(exam_id)).json()["attempt_id"]
     assert (await ada.post(f"/student/exams/{attempt_id}/submit")).status_code == 200
     refused = await ada.post(f"/student/exams/{exam_id}/start")
     assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
     (exam,) = (await ada.get("/student/exams")).json()["items"]
     assert (exam["state"], exam["attempt"]["status"]) == ("done", "completed")
+
+
+async def test_a_monitored_exam_starts_only_with_the_notice_that_is_shown(
+    users: Users, teacher: Caller, engine: AsyncEngine
+) -> None:
+    exam_id, code = await enrol(teacher)
+    ada = await users.sign_in_by_code(code)
+    path = f"/student/exams/{exam_id}/start"
+    shown = (await ada.get("/student/exams")).json()["items"][0]["notice"]["version"]
+    for body in (None, {}, {"notice": shown + 1}):
+        refused = await ada.post(path, body)
+        assert (refused.status_code, refused.json()["code"]) == (409, "notice_changed")
+    assert (await ada.post(path, {"notice": shown})).status_code == 200
+    async with engine.connect() as conn:
+        attempt = (await conn.execute(select(ExamAttempt.notice))).scalar_one()
+        stored = (await conn.execute(select(AcknowledgedNotice))).one()
+    assert (attempt, stored.version, stored.body["kept_days"]) == (shown, shown, 90)
+
+
+async def test_a_running_attempt_goes_on_when_the_notice_changes(
+    users: Users, teacher: Caller, engine: AsyncEngine
+) -> None:
+    exam_id, code = await enrol(teacher)
+    ada = await users.sign_in_by_code(code)
+    first = (await ada.start(exam_id)).json()
+    async with engine.begin() as conn:
+        await conn.execute(update(Exam).values(enable_model=True))
+    for body in (None, {"notice": 1}):
+        again = await ada.post(f"/student/exams/{exam_id}/start", body)
+        assert again.json()["attempt_id"] == first["attempt_id"]
+    await ada.start(exam_id)
+    async with engine.connect() as conn:
+        assert len(set((await conn.execute(select(ExamAttempt.notice))).scalars())) == 1
+
+
+async def test_an_exam_without_monitoring_starts_without_a_notice(
+    users: Users, teacher: Caller, engine: AsyncEngine
+) -> None:
+    exam_id, code = await enrol(teacher)
+    async with engine.begin() as conn:
+        await conn.execute(update(Exam).values(enable_monitoring=False))
+    ada = await users.sign_in_by_code(code)
+    assert (await ada.post(f"/student/exams/{exam_id}/start")).status_code == 200
+
+
+async def test_the_notice_says_what_the_workers_do(users: Users, teacher: Caller, engine: AsyncEngine) -> None:
+    _, code = await enrol(teacher)
+    ada = await users.sign_in_by_code(code)
+    times = Times(events=30, reviews=40, answers=50, addresses=60)
+    async with engine.begin() as conn:
+        await conn.execute(update(Exam).values(enable_model=True))
+        await write_data_settings(conn, DataSettings(times, model_host="api.example.com", is_model_local=False))
+    (exam,) = (await ada.get("/student/exams")).json()["items"]
+    assert exam["notice"]["kept_days"] == 30
+    assert "60 days" in exam["notice"]["kept"][-1]
+    assert "api.example.com" in exam["notice"]["shared"][0]

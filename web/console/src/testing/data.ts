@@ -24,6 +24,7 @@ export const EXAM: ExamView = {
   is_published: true,
   enable_monitoring: true,
   enable_model: false,
+  kind: "real",
   version: 1,
   items_version: 1,
   policy_version: 1,
@@ -55,6 +56,7 @@ export const ATTEMPT: AttemptSummary = {
   dropout_label: "safe",
   flagged: true,
   open_flags: 1,
+  events_deleted_at: null,
 };
 
 export const FLAG: FlagView = {

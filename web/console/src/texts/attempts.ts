@@ -32,6 +32,8 @@ export const ATTEMPT = {
   timeline: "Timeline",
   answers: "Answers",
   noFlags: "No flags",
+  eventsDeleted:
+    "The events of this attempt were deleted after the retention time. Flags keep copies of the events they cite; scores stay as they were computed.",
   running: "This attempt is still in progress.",
   watch: "Watch it live in the room.",
   attention: "Needs attention",

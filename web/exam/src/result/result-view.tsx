@@ -5,6 +5,7 @@ import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { api, login } from "../login.ts";
 import { Heading } from "../parts/heading.tsx";
+import { OwnData } from "../parts/own-data.tsx";
 import { toList } from "../router.ts";
 import { type AttemptView, isRunning, type Receipt } from "../types.ts";
 import { LateAnswers } from "./late-answers.tsx";
@@ -36,6 +37,7 @@ export function ResultView({ first, receipt = null, because = null, deliver, onL
         <h2 id="record">{texts.recordHeading}</h2>
         {!now.record ? <Spinner label={texts.computing} /> : <Record record={now.record} />}
       </section>
+      {login.examId.value !== null && <OwnData />}
       {/* A sign-in with a code has access to this exam only, so there is no list to return to. */}
       {login.examId.value === null && (
         <div class="x-noprint">

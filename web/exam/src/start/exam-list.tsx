@@ -5,6 +5,7 @@ import { useEffect } from "preact/hooks";
 import { login } from "../login.ts";
 import { Heading } from "../parts/heading.tsx";
 import { Loading } from "../parts/loading.tsx";
+import { OwnData } from "../parts/own-data.tsx";
 import { useLoad } from "../parts/use-load.ts";
 import { toAttempt, toNotice } from "../router.ts";
 import { texts as pageTexts, listTexts as texts } from "../texts.ts";
@@ -36,6 +37,7 @@ export function ExamList(): JSX.Element {
           ))}
         </ul>
       )}
+      <OwnData />
     </div>
   );
 }

@@ -1,23 +1,33 @@
 // The two cards of the notice: what is recorded, and what is good to know.
 import type { JSX } from "preact";
 import { noticeTexts as texts } from "../texts.ts";
-import type { Enrolment } from "../types.ts";
+import type { Enrolment, Notice } from "../types.ts";
 
 export function RecordedCard({ exam: { notice } }: { exam: Enrolment }): JSX.Element {
   return (
     <section class="v-card v-stack" aria-labelledby="recorded">
       <h2 id="recorded">{texts.recordedHeading}</h2>
       <Points points={notice?.recorded ?? [texts.answersOnly]} />
-      {notice !== null && (
-        <dl class="v-details">
-          <dt>{texts.whoSees}</dt>
-          <dd>{notice.who_sees}</dd>
-          <dt>{texts.keptFor}</dt>
-          <dd>{texts.keptDays(notice.kept_days)}</dd>
-        </dl>
-      )}
       <p>{texts.neverRecorded}</p>
+      {notice !== null && <Details notice={notice} />}
     </section>
+  );
+}
+
+function Details({ notice }: { notice: Notice }): JSX.Element {
+  return (
+    <>
+      <h3>{texts.whoSees}</h3>
+      <Points points={[notice.who_sees, ...(notice.shared ?? [])]} />
+      <h3>{texts.keptFor}</h3>
+      <Points points={notice.kept?.length ? notice.kept : [texts.keptDays(notice.kept_days)]} />
+      {notice.rights?.length ? (
+        <>
+          <h3>{texts.rights}</h3>
+          <Points points={notice.rights} />
+        </>
+      ) : null}
+    </>
   );
 }
 

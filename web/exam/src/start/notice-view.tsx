@@ -1,6 +1,7 @@
 // The notice before the exam. It is shown again before a running exam continues, because a page may enter fullscreen only
 // after a click.
-import { Button } from "@veritas/shared/ui/index.ts";
+import { useSignal } from "@preact/signals";
+import { Button, Notice } from "@veritas/shared/ui/index.ts";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { Heading } from "../parts/heading.tsx";
@@ -15,6 +16,11 @@ import { StartForm } from "./start-form.tsx";
 
 export function NoticeView({ exam }: { exam: string }): JSX.Element {
   const { value, error, again } = useLoad(loadEnrolments, exam);
+  const hasChanged = useSignal(false);
+  const reload = () => {
+    hasChanged.value = true;
+    again();
+  };
   const found = value?.find((enrolment) => enrolment.exam_id === exam);
   const done = found?.state === "done" ? found.attempt?.attempt_id : undefined;
   useEffect(() => {
@@ -26,6 +32,11 @@ export function NoticeView({ exam }: { exam: string }): JSX.Element {
   return (
     <div class="v-stack x-column">
       <Heading title={found.title}>{found.title}</Heading>
+      {hasChanged.value && (
+        <Notice tone="warning" role="alert">
+          {texts.changed}
+        </Notice>
+      )}
       <ExamDetails exam={found} />
       {found.description !== "" && (
         <p class="v-prose x-lines" dir="auto">
@@ -34,7 +45,7 @@ export function NoticeView({ exam }: { exam: string }): JSX.Element {
       )}
       <RecordedCard exam={found} />
       <GoodToKnow isMonitored={found.monitored} />
-      <StartForm exam={found} />
+      <StartForm exam={found} onNoticeChanged={reload} />
     </div>
   );
 }

@@ -1,5 +1,5 @@
 // Confirms the notice and starts or continues the exam, with one click also in fullscreen.
-import { errorText } from "@veritas/shared/api.ts";
+import { errorText, Problem } from "@veritas/shared/api.ts";
 import { formatSpan } from "@veritas/shared/time.ts";
 import { Button, Check, Notice } from "@veritas/shared/ui/index.ts";
 import { useSignal } from "@preact/signals";
@@ -10,7 +10,13 @@ import { noticeTexts as texts } from "../texts.ts";
 import type { Enrolment, Started } from "../types.ts";
 import { StorageNotice } from "./storage-notice.tsx";
 
-export function StartForm({ exam }: { exam: Enrolment }): JSX.Element {
+interface Props {
+  exam: Enrolment;
+  /** Called when another notice is valid now, so that it is shown. */
+  onNoticeChanged: () => void;
+}
+
+export function StartForm({ exam, onNoticeChanged }: Props): JSX.Element {
   const isRead = useSignal(false);
   const isBusy = useSignal(false);
   const error = useSignal<unknown>(null);
@@ -24,7 +30,12 @@ export function StartForm({ exam }: { exam: Enrolment }): JSX.Element {
     startExam(exam)
       // The notice stays below it in the history: going back then stays on this page, which keeps the exam open.
       .then((started) => toAttempt(started.attempt_id))
-      .catch((reason: unknown) => (error.value = reason))
+      .catch((reason: unknown) => {
+        error.value = reason;
+        if (!(reason instanceof Problem) || reason.code !== "notice_changed") return;
+        isRead.value = false;
+        onNoticeChanged();
+      })
       .finally(() => (isBusy.value = false));
   };
   return (

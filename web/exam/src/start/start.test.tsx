@@ -109,6 +109,29 @@ describe("the notice", () => {
     await vi.waitFor(() => expect(location.search).toBe("?attempt=x"));
   });
 
+  test("is loaded again when another one is valid now", async () => {
+    api.post.mockRejectedValue(new Problem(409, "notice_changed", "Read the notice first", "The notice has changed."));
+    const root = await show();
+    api.get.mockResolvedValue([
+      makeEnrolment({ notice: { ...makeEnrolment().notice, version: 4, recorded: ["More."] } }),
+    ]);
+    update(() => root.querySelector("input")?.click());
+    click(root, "Start exam · 1 h 30 min");
+    await vi.waitFor(() => expect(text(root)).toContain("More."));
+    expect(root.querySelector("input")?.checked).toBe(false);
+  });
+
+  test("says who else gets data, and what the student can do", async () => {
+    const notice = {
+      ...makeEnrolment().notice,
+      kept: ["Answers: 9 days."],
+      shared: ["A model."],
+      rights: ["Download."],
+    };
+    const root = await show({ notice });
+    for (const part of ["Answers: 9 days.", "A model.", "Download.", "Your rights"]) expect(text(root)).toContain(part);
+  });
+
   test("shows why the exam did not start", async () => {
     api.post.mockRejectedValue(new Problem(409, "conflict", "Conflict", "The exam has closed."));
     const root = await show({ state: "running" });

@@ -1,19 +1,8 @@
-// The key combinations that are recorded, by what they usually do. It must never name any other key. Pure.
+// The key combinations that are recorded, by what they usually do (protocol/text/captures.py). It must never name any other
+// key. Pure.
+import { KEY_COMBINATIONS } from "@veritas/shared/wire/constants.ts";
 
-const COMBINATIONS: ReadonlyMap<string, string> = new Map([
-  ["mod+c", "copy"],
-  ["mod+x", "cut"],
-  ["mod+v", "paste"],
-  ["mod+p", "print"],
-  ["mod+s", "save"],
-  ["mod+f", "find"],
-  ["mod+u", "source"],
-  ["mod+shift+i", "devtools"],
-  ["mod+shift+j", "devtools"],
-  ["mod+shift+c", "devtools"],
-  ["f12", "devtools"],
-  ["printscreen", "screenshot"],
-]);
+const COMBINATIONS: ReadonlyMap<string, string> = new Map(Object.entries(KEY_COMBINATIONS));
 
 export type Press = Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "shiftKey" | "altKey">;
 

@@ -82,7 +82,7 @@ export interface Attempt {
 /** The status of one student's attempt at an exam. */
 export type AttemptStatus = "waiting" | "in_progress" | "paused" | "submitted" | "timed_out" | "ended" | "reopened" | "abandoned" | "declined";
 
-/** One attempt in a line; times in ms since the epoch. `integrity` and `coverage` are 0 to 1, `lmi` and `percentage` 0 to 100, each null while unknown. `open_flags` counts the undecided flags above a note. */
+/** One attempt in a line; times in ms since the epoch. `integrity` and `coverage` are 0 to 1, `lmi` and `percentage` 0 to 100, each null while unknown. `open_flags` counts the undecided flags above a note. From `events_deleted_at` on its events are deleted after their time. */
 export interface AttemptSummary {
   attempt_id: string;
   exam_id: string;
@@ -104,6 +104,7 @@ export interface AttemptSummary {
   dropout_label: DropoutLabel | null;
   flagged: boolean;
   open_flags: number;
+  events_deleted_at: number | null;
 }
 
 /** One action; `at` in ms since the epoch. Without an actor, a server did it. `place` is the keyed hash of the address: equal for equal addresses. `ip` and `user_agent` are deleted after some time and are then null. */
@@ -168,6 +169,9 @@ export interface Dashboard {
   summary: Totals;
 }
 
+/** How the data are written. */
+export type DataFormat = "json" | "html";
+
 /** The label of an attempt, from integrity and LMI; for teachers only, after the exam (docs/scores.md). */
 export type DropoutLabel = "safe" | "incapable" | "copy" | "no_interest";
 
@@ -192,6 +196,7 @@ export interface EnrolmentView {
   closes_at: number | null;
   state: EnrolmentState;
   monitored: boolean;
+  kind: ExamKind;
   notice: Notice;
   attempt: OwnAttempt | null;
 }
@@ -208,6 +213,21 @@ export interface Entrant {
   /** One line */
   cohort?: string | null;
 }
+
+/** The erased user, and the number of attempts of which only times and marks are left. */
+export interface Erased {
+  user_id: string;
+  attempts: number;
+}
+
+/** `reason`: the person asked for it, has left, the law requires it, or the data should not exist. `force` also erases attempts that are held by a flag or an administrator. */
+export interface Erasure {
+  reason: ErasureReason;
+  force?: boolean;
+}
+
+/** Why a person is erased. It stays in the audit log. */
+export type ErasureReason = "requested" | "left" | "legal" | "mistake";
 
 /** The number of events of a type, and when the first and the last one were stored, in ms since the epoch. */
 export interface EventCount {
@@ -237,6 +257,7 @@ export interface ExamEdit {
   closes_at?: number | null;
   enable_monitoring?: boolean;
   enable_model?: boolean;
+  kind?: ExamKind;
 }
 
 /** The exam that the figures are about. */
@@ -248,6 +269,9 @@ export interface ExamHeading {
   max_score: number;
   passing_score: number;
 }
+
+/** What an exam is for. A practice exam counts in no figures of a student, and its attempts are deleted soon. */
+export type ExamKind = "real" | "practice";
 
 /** One exam in figures; times in ms since the epoch. `awaiting_review` counts attempts with an undecided flag above a note, and `open_flags` these flags. `awaiting_grade` counts ended attempts without a final grade. */
 export interface ExamLine {
@@ -281,6 +305,7 @@ export interface ExamView {
   is_published: boolean;
   enable_monitoring: boolean;
   enable_model: boolean;
+  kind: ExamKind;
   version: number;
   items_version: number;
   policy_version: number;
@@ -457,6 +482,17 @@ export interface HiddenRisk {
   flagged: boolean;
 }
 
+/** One hold; times in ms since the epoch. Without `until` it has no end. `placed_by` is a username. */
+export interface HoldView {
+  hold_id: string;
+  attempt_id: string;
+  reason: string;
+  until: number | null;
+  placed_at: number;
+  placed_by: string | null;
+  released_at: number | null;
+}
+
 /** An instruction of a user to the client. Numbered per attempt, sent again after a reconnect until `done`. */
 export interface Instruct {
   id: number;
@@ -597,7 +633,7 @@ export interface NewAccount {
   can_create_exams?: boolean;
 }
 
-/** A new exam. It is a draft that no student sees, unless `is_published` is set. `preset` chooses its rules: for the events of a page only, or of a camera too. Students can start it between `opens_at` and `closes_at`. */
+/** A new exam. It is a draft that no student sees, unless `is_published` is set. `preset` chooses its rules: for the events of a page only, or of a camera too. Students can start it between `opens_at` and `closes_at`. A practice exam (`kind`) counts in no figures of a student, and its attempts are deleted a week after their end. */
 export interface NewExam {
   /** One line with a visible character; stored in NFC, without blank ends */
   title: string;
@@ -616,6 +652,7 @@ export interface NewExam {
   closes_at?: number | null;
   enable_monitoring?: boolean;
   enable_model?: boolean;
+  kind?: ExamKind;
   is_published?: boolean;
 }
 
@@ -625,6 +662,14 @@ export interface NewGrade {
   points: number;
   /** Any text without NUL */
   comment?: string;
+}
+
+/** Why the data of an attempt must be kept, and until when (ms since the epoch); without `until` it has no end. */
+export interface NewHold {
+  attempt_id: string;
+  reason: string;
+  /** ms since the epoch, UTC */
+  until?: number | null;
 }
 
 /** One item. `item` is its name in answers and events, and should stay the same in all versions. The `answer_key` depends on the kind: `choice` one of the choices, `multiple` a list of choices, `number` {value, tolerance}, `text` null, because a teacher grades it. */
@@ -678,12 +723,15 @@ export interface NewStream {
   pending?: Mark[];
 }
 
-/** What an exam records, who sees it, and for how many days it is kept after the grade is final. */
+/** What an exam records, who sees it, and for how many days events are kept after the grade is final. `kept` says what is kept for how long, `shared` who else gets data, `rights` what the student can do. */
 export interface Notice {
   version: number;
   recorded: string[];
   who_sees: string;
   kept_days: number;
+  kept: string[];
+  shared: string[];
+  rights: string[];
 }
 
 /** Who made an account. Only one that was not made by its user is put on a roster without a question. `service` and `provider` are for accounts that a program or an identity provider of the school makes. */
@@ -729,6 +777,12 @@ export interface PageGrantee {
 /** One page of a list. `next` is the `after` of the next page, null on the last page. */
 export interface PageRosterEntry {
   items: RosterEntry[];
+  next: string | null;
+}
+
+/** One page of a list. `next` is the `after` of the next page, null on the last page. */
+export interface PageHoldView {
+  items: HoldView[];
   next: string | null;
 }
 

@@ -39,6 +39,7 @@ export function AttemptPage({ attemptId }: { attemptId: string }): JSX.Element {
       about={attempt !== null && <AttemptHead attempt={attempt} />}
       actions={attempt !== null && <EventsDownload attempt={attempt} />}
     >
+      {attempt?.events_deleted_at != null && <Notice>{ATTEMPT.eventsDeleted}</Notice>}
       <Loaded from={loading} what={ATTEMPT.what}>
         {(page) => <AttemptTabs attemptId={attemptId} page={page} loading={loading} />}
       </Loaded>
