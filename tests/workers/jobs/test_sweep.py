@@ -77,7 +77,7 @@ async def test_attempts_of_an_unsupported_rulebook_are_counted_once(
     [seeded] = await room.add_attempts()
     for days in (3, 5):
         async with engine.begin() as conn:
-            await conn.execute(update(ExamAttempt).values(rulebook_version=2))
+            await conn.execute(update(ExamAttempt).values(rulebook_version=9))
             await conn.execute(delete(Connection))
             await conn.execute(delete(EventStream))
         await room.open_before(seeded, days, AWAY)
