@@ -339,6 +339,8 @@ LARGEST: dict[str, list[Make]] = {
     "POST /teacher/attempts/{attempt_id:uuid}/waiver": [sent_by(CREATOR, {"id": str(uuid4()), "reason": "r" * 1_000})],
     "POST /teacher/attempts/{attempt_id:uuid}/grade": [grades, in_many_pieces(CREATOR, LARGE_BYTES)],
     "POST /analysis/behavior": [report, valid_report, in_many_pieces(SERVICE, LARGE_BYTES)],
+    "POST /admin/users/{user_id:uuid}/erase": [sent_by(ADMIN, {"reason": "requested", "force": True})],
+    "POST /admin/holds": [sent_by(ADMIN, {"attempt_id": str(uuid4()), "reason": "x" * 1000, "until": 1})],
     "POST /admin/users": [sent_by(ADMIN, {"username": "made", "name": "N" * 200, "role": "teacher"})],
     "PATCH /admin/users/{user_id:uuid}": [sent_by(ADMIN, {"name": "N" * 200})],
     "POST /admin/service-keys": [sent_by(ADMIN, {"name": "k" * 50, "scopes": ["analysis"]})],
