@@ -293,6 +293,11 @@ LARGEST: dict[str, list[Make]] = {
     "POST /auth/refresh": [sent_by(ANONYMOUS, {"refresh_token": "r" * 128}, SIGN_IN_BYTES)],
     "POST /auth/logout": [sent_by(STUDENT, {}, SIGN_IN_BYTES)],
     "POST /auth/ws-ticket": [sent_by(STUDENT, {"purpose": "monitor"}, SIGN_IN_BYTES)],
+    "POST /auth/sessions/end-others": [sent_by(STUDENT, {}, SIGN_IN_BYTES)],
+    "POST /auth/password": [sent_by(STUDENT, {"old_password": "o" * 72, "new_password": "n" * 72}, SIGN_IN_BYTES)],
+    "POST /auth/totp": [sent_by(CREATOR, {"password": "p" * 72}, SIGN_IN_BYTES)],
+    "POST /auth/totp/confirm": [sent_by(CREATOR, {"code": "123456"}, SIGN_IN_BYTES)],
+    "POST /auth/totp/remove": [sent_by(CREATOR, {"password": "p" * 72, "code": "123456"}, SIGN_IN_BYTES)],
     "POST /exams": [
         sent_by(CREATOR, {"title": "t" * 200, "duration_minutes": 90, "description": "d" * 10_000}),
         in_many_pieces(CREATOR),
@@ -327,6 +332,10 @@ LARGEST: dict[str, list[Make]] = {
         wide_sheet,
         in_many_pieces(CREATOR, LARGE_BYTES),
     ],
+    "POST /exams/{exam_id:uuid}/roster/preview": [roster_sheet, wrong_sheet, empty_sheet, wide_sheet],
+    "POST /exams/{exam_id:uuid}/roster/codes": [
+        sent_by(CREATOR, {"students": [f"student.{number}" for number in range(2_000)]}, LARGE_BYTES)
+    ],
     "PUT /exams/{exam_id:uuid}/permissions/{username:str}": [grants],
     "POST /student/exams/{exam_id:uuid}/start": [sent_by(STUDENT, {"notice": 1})],
     "POST /student/exams/{attempt_id:uuid}/submit": [answers, deep_answers, in_many_pieces(STUDENT, LARGE_BYTES)],
@@ -342,6 +351,8 @@ LARGEST: dict[str, list[Make]] = {
     "POST /admin/users/{user_id:uuid}/erase": [sent_by(ADMIN, {"reason": "requested", "force": True})],
     "POST /admin/holds": [sent_by(ADMIN, {"attempt_id": str(uuid4()), "reason": "x" * 1000, "until": 1})],
     "POST /admin/users": [sent_by(ADMIN, {"username": "made", "name": "N" * 200, "role": "teacher"})],
+    "POST /admin/users/{user_id:uuid}/erase": [sent_by(ADMIN, {"reason": "requested", "force": True})],
+    "POST /admin/holds": [sent_by(ADMIN, {"reason": "r" * 1_000, "attempt_id": str(uuid4())})],
     "PATCH /admin/users/{user_id:uuid}": [sent_by(ADMIN, {"name": "N" * 200})],
     "POST /admin/service-keys": [sent_by(ADMIN, {"name": "k" * 50, "scopes": ["analysis"]})],
 }

@@ -178,6 +178,7 @@ async def list_roster(
     security=BEARER,
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound),
     operation_class=RosterOperation,
+    request_max_body_size=LARGE_BYTES,
 )
 async def preview_roster(
     request: AnyRequest,
@@ -282,6 +283,7 @@ async def extend_roster(
     summary="Replace the codes of students",
     security=BEARER,
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound),
+    request_max_body_size=LARGE_BYTES,
 )
 async def renew_codes(
     request: AnyRequest,
