@@ -1,9 +1,8 @@
-"""Sessions as their users see them: list those that are open, and end one, all others, or those for an exam.
+"""Sessions as their users see them: list those that are open, and end one or all others.
 
 Each function ends only sessions of the users it is given. Never shows an address, only its keyed hash.
 """
 
-from collections.abc import Collection
 from uuid import UUID
 
 import msgspec
@@ -59,10 +58,3 @@ async def end_session(conn: AsyncConnection, user_id: UUID, session: UUID, reaso
 async def end_other_sessions(conn: AsyncConnection, user_id: UUID, kept: UUID, reason: SessionEnd) -> list[UUID]:
     """End all sessions of a user except `kept`; return their ids."""
     return await end_where(conn, UserSession.user_id == user_id, UserSession.id != kept, reason=reason)
-
-
-async def end_exam_sessions(
-    conn: AsyncConnection, exam_id: UUID, student_ids: Collection[UUID], reason: SessionEnd
-) -> list[UUID]:
-    """End the sessions that these students opened with their code for this exam; return their ids."""
-    return await end_where(conn, UserSession.exam_id == exam_id, UserSession.user_id.in_(student_ids), reason=reason)

@@ -8,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.errors import NotFound
 from db.models import SessionEnd, UserSession
 from db.queries.accounts import credentials, sessions
-from protocol.roles import Role
 from tests import factories
 
 
@@ -66,15 +65,3 @@ async def test_all_other_sessions_end_with_their_tickets(conn: AsyncConnection) 
     assert await listed(conn, ada) == {kept}
     assert await credentials.spend_ticket(conn, others[0].bytes) is None
     assert await credentials.spend_ticket(conn, kept.bytes) is not None
-
-
-async def test_a_new_code_ends_only_the_sessions_of_that_student_and_exam(conn: AsyncConnection) -> None:
-    teacher = await factories.make_user(conn, role=Role.TEACHER)
-    exam, other_exam = [await factories.make_exam(conn, teacher) for _ in range(2)]
-    ada, eve = [await factories.make_user(conn) for _ in range(2)]
-    by_code = await open_for(conn, ada, exam_id=exam)
-    kept = {await open_for(conn, ada, exam_id=other_exam), await open_for(conn, ada)}
-    hers = await open_for(conn, eve, exam_id=exam)
-    assert await sessions.end_exam_sessions(conn, exam, [ada], SessionEnd.CODE_REPLACED) == [by_code]
-    assert await listed(conn, ada) == kept
-    assert await listed(conn, eve) == {hers}
