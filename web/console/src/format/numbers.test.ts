@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { count, duration, percent, points, shorten } from "./numbers.ts";
+import { ANALYTICS } from "../texts/analytics.ts";
+import { ITEMS } from "../texts/items.ts";
+import { SETUP } from "../texts/setup.ts";
 
 describe("numbers", () => {
   it("are rounded to 0 % and 100 % only when they are exact", () => {
@@ -26,4 +29,12 @@ describe("numbers", () => {
     expect(shorten("a".repeat(100), 10)).toBe(`${"a".repeat(9)}…`);
     expect(shorten("short")).toBe("short");
   });
+});
+
+it("names points in the right number", () => {
+  expect([ANALYTICS.ofPoints("1"), ANALYTICS.ofPoints("1.5")]).toEqual(["of 1 point", "of 1.5 points"]);
+  expect(ANALYTICS.pointsToPass("1")).toBe("1 point to pass");
+  expect(ITEMS.summary("1 question", "1", 2)).toBe("1 question, 1 point. Version 2");
+  expect(SETUP.cannotPass("1", "0")).toContain("1 point is needed");
+  expect(SETUP.cannotPass("2", "1")).toContain("2 points are needed");
 });

@@ -1,5 +1,7 @@
 /** Texts of the analytics of one exam. */
 
+import { countPoints } from "./words.ts";
+
 export const ANALYTICS = {
   title: "Analytics",
   what: "analytics",
@@ -14,8 +16,8 @@ export const ANALYTICS = {
   averageIntegrity: "Average integrity",
   averageProgress: "Average writing progress",
   notGraded: "nothing graded yet",
-  ofPoints: (points: string) => `of ${points} points`,
-  pointsToPass: (points: string) => `${points} points to pass`,
+  ofPoints: (points: string) => `of ${countPoints(points)}`,
+  pointsToPass: (points: string) => `${countPoints(points)} to pass`,
   notEnough: "not enough covered",
   tooFewDrafts: "too few drafts",
   of100: "of 100",

@@ -1,8 +1,11 @@
 /** Texts of the editor of questions. */
 
+import { countPoints } from "./words.ts";
+
 export const ITEMS = {
   what: "the questions",
-  summary: (questions: string, points: string, version: number) => `${questions}, ${points} points. Version ${version}`,
+  summary: (questions: string, points: string, version: number) =>
+    `${questions}, ${countPoints(points)}. Version ${version}`,
   unsaved: ", with unsaved changes",
   save: "Save questions",
   saved: "Questions saved.",

@@ -1,5 +1,7 @@
 /** Texts of an exam's setup: details, publishing, monitoring rules and permissions. */
 
+import { countPoints } from "./words.ts";
+
 export const SETUP = {
   title: "Setup",
   what: "the exam",
@@ -9,7 +11,7 @@ export const SETUP = {
   rules: "Monitoring",
   people: "Access",
   cannotPass: (needed: string, max: string) =>
-    `No student can pass: ${needed} points are needed, and the exam has ${max}.`,
+    `No student can pass: ${countPoints(needed)} ${needed === "1" ? "is" : "are"} needed, and the exam has ${max}.`,
   save: "Save",
   saved: "Saved.",
 } as const;

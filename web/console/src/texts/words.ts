@@ -84,6 +84,9 @@ export const UNITS: readonly (readonly [ending: string, unit: string])[] = [
   ["_share", "share"],
 ];
 
+/** Name a number of points that is formatted already. */
+export const countPoints = (points: string): string => `${points} ${points === "1" ? "point" : "points"}`;
+
 export const COUNTED = {
   minute: ["minute", "minutes"],
   hour: ["hour", "hours"],
