@@ -351,8 +351,6 @@ LARGEST: dict[str, list[Make]] = {
     "POST /admin/users/{user_id:uuid}/erase": [sent_by(ADMIN, {"reason": "requested", "force": True})],
     "POST /admin/holds": [sent_by(ADMIN, {"attempt_id": str(uuid4()), "reason": "x" * 1000, "until": 1})],
     "POST /admin/users": [sent_by(ADMIN, {"username": "made", "name": "N" * 200, "role": "teacher"})],
-    "POST /admin/users/{user_id:uuid}/erase": [sent_by(ADMIN, {"reason": "requested", "force": True})],
-    "POST /admin/holds": [sent_by(ADMIN, {"reason": "r" * 1_000, "attempt_id": str(uuid4())})],
     "PATCH /admin/users/{user_id:uuid}": [sent_by(ADMIN, {"name": "N" * 200})],
     "POST /admin/service-keys": [sent_by(ADMIN, {"name": "k" * 50, "scopes": ["analysis"]})],
 }
