@@ -20,7 +20,15 @@ describe("an event", () => {
     expect(eventDetail("cohort_outage", { lost: 4, of: 9, cause: "network_down" })).toBe(
       "cause: network down · 4 of 9",
     );
-    expect(eventDetail("heartbeat_missed", { silent_ms: 25_000 })).toBe("no signal for 25 s");
+    expect(eventDetail("heartbeat_resumed", { silent_ms: 25_000 })).toBe("no signal for 25 s");
+    expect(eventDetail("heartbeat_missed", { since: 1, connected: true })).toBe("the page stayed connected");
+    expect(eventDetail("events_lost", { from: 12, reason: "storage" })).toBe("from event 12 · storage");
+  });
+
+  it("says how a clock was wrong, and shows its server times to no one as numbers of events", () => {
+    const times = { stream: "s", from: 1_900_000_000_000, to: 1_900_000_030_000 };
+    expect(eventDetail("clock_mismatch", { ...times, kind: "slow" })).toBe("it stopped or was too slow");
+    expect(eventDetail("clock_mismatch", { ...times, kind: "seen_later" })).toBe("Seen later");
   });
 
   it("shows nothing of an empty payload, of null, or of values of another type", () => {

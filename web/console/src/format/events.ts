@@ -1,7 +1,7 @@
 /** Events of an attempt in words: the type, and what its payload contains. Pure. */
 
 import { formatSpan } from "@veritas/shared/time.ts";
-import { DETAILS, EVENTS } from "../texts/events.ts";
+import { CLOCKS, DETAILS, EVENTS } from "../texts/events.ts";
 import { readable } from "./names.ts";
 import { count, percent, shorten } from "./numbers.ts";
 
@@ -26,8 +26,10 @@ const FIELDS: readonly (readonly [field: string, type: "number" | "string" | "bo
   ["cause", "string", (cause: string) => DETAILS.cause(cause.replaceAll("_", " "))],
   ["silent_ms", "number", (ms: number) => DETAILS.silent(formatSpan(ms))],
   ["lost", "number", (lost: number, { of }) => (typeof of === "number" ? DETAILS.share(lost, of) : null)],
+  ["connected", "boolean", (isConnected: boolean) => (isConnected ? DETAILS.connected : null)],
+  ["kind", "string", (kind: string, _, type) => (type === "clock_mismatch" ? (CLOCKS[kind] ?? readable(kind)) : null)],
   ["by", "string", (by: string) => DETAILS.by(by)],
-  ["from", "number", (seq: number) => DETAILS.from(seq)],
+  ["from", "number", (seq: number, _, type) => (type === "clock_mismatch" ? null : DETAILS.from(seq))],
   ["reason", "string", (reason: string) => reason],
 ];
 

@@ -34,12 +34,13 @@ export const EVENTS: Readonly<Record<string, string>> = {
   stream_waived: "Allowed to work without a connection",
   connection_opened: "Connected",
   connection_lost: "Connection lost",
-  heartbeat_missed: "No signal for 25 s",
+  heartbeat_missed: "Nothing was received for 25 s",
   heartbeat_resumed: "Signal received again",
   cohort_outage: "Many students lost their connection together",
   late_from: "Events arrived after the end",
   answer_submitted: "Answer sent with the submission",
   altered_resend: "Sent again with different content",
+  clock_mismatch: "The computer's clock did not run as the server's",
   stream_abandoned: "Continued with another store of events; the old one was not closed",
   submitted: "Submitted",
   ended: "Ended",
@@ -66,7 +67,15 @@ export const DETAILS = {
   share: (part: number, whole: number) => `${part} of ${whole}`,
   by: (name: string) => `by ${name}`,
   from: (seq: number) => `from event ${seq}`,
+  connected: "the page stayed connected",
 } as const;
+
+/** How a computer's clock was wrong: `kind` of `clock_mismatch`. */
+export const CLOCKS: Readonly<Record<string, string>> = {
+  slow: "it stopped or was too slow",
+  fast: "it was too fast",
+  early: "it leapt ahead",
+};
 
 /** Events that repeat are counted in one line of a timeline. */
 export const REPEATED: Readonly<Record<string, readonly [single: string, plural: string]>> = {
