@@ -18,7 +18,15 @@ from hub.sockets import Frame, now_ms
 from protocol.codec import Encoding, decode_to_console
 from protocol.console import Delta, Row, StudentRow
 from protocol.roles import Permission, Role
-from tests.factories import make_attempt, make_connection, make_exam, make_flag, make_stream, make_user
+from tests.factories import (
+    make_attempt,
+    make_connection,
+    make_exam,
+    make_flag,
+    make_stream,
+    make_user,
+    observe_throughout,
+)
 
 EXAM = UUID(int=1)
 STREAM = UUID(int=21)
@@ -51,9 +59,10 @@ class ExamRoom:
             return attempt
 
     async def connect(self, attempt: UUID) -> None:
-        """A client has been connected since the attempt's start."""
+        """A client has been connected since the attempt's start, and its events arrived all the time."""
         async with self.engine.begin() as conn:
             await make_connection(conn, attempt, await make_stream(conn, attempt))
+            await observe_throughout(conn, attempt)
 
     async def flag(self, attempt: UUID, *, confidence: float = 0.8) -> UUID:
         """A rule raises a flag."""

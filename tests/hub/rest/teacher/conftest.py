@@ -13,7 +13,15 @@ from db.queries.evaluation import flags
 from db.queries.evaluation.flags import EventId, NewFlag
 from protocol.flags import Severity
 from protocol.roles import Permission, Role
-from tests.factories import make_attempt, make_connection, make_exam, make_stream, make_user, store_events
+from tests.factories import (
+    make_attempt,
+    make_connection,
+    make_exam,
+    make_stream,
+    make_user,
+    observe_throughout,
+    store_events,
+)
 from tests.hub.conftest import Caller, Users
 
 HubTopic = tuple[str, dict[str, Any], int]
@@ -56,9 +64,10 @@ class Classroom:
             return stream_id
 
     async def connect(self, attempt_id: UUID) -> None:
-        """Record that a client was connected all the time."""
+        """Record that a client was connected all the time, and that its events arrived."""
         async with self.engine.begin() as conn:
             await make_connection(conn, attempt_id, await make_stream(conn, attempt_id))
+            await observe_throughout(conn, attempt_id)
 
     async def flag(
         self,
