@@ -28,7 +28,7 @@ from db.errors import (
     RequestError,
     sqlstate_of,
 )
-from hub import weather
+from hub import network_faults
 from hub.server.security_log import LOG_STATE, REFUSALS
 from judgement.errors import UnsupportedRulebook
 from protocol.codes import CloseCode
@@ -288,7 +288,7 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
     """Answer any exception of a handler with a problem; an unexpected one is logged with its traceback."""
     answered, meaning = interpret(error), meaning_of(error)
     if isinstance(answered, ClientLeft):
-        weather.note("client_left")
+        network_faults.note("client_left")
     elif meaning.status == 500:
         _log.error("unexpected error at %s %s", request.method, request.url.path, exc_info=error)
     elif meaning.status == 503:

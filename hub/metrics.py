@@ -26,8 +26,8 @@ UNFINISHED_BYTES: Final = Gauge("veritas_unfinished_bytes", HUB["veritas_unfinis
 UNFINISHED_EVICTED: Final = Counter(
     "veritas_unfinished_evicted_total", HUB["veritas_unfinished_evicted_total"], ["kind"], registry=REGISTRY
 )
-NETWORK_WEATHER: Final = Counter(
-    "veritas_network_weather_total", HUB["veritas_network_weather_total"], ["kind"], registry=REGISTRY
+NETWORK_FAULTS: Final = Counter(
+    "veritas_network_faults_total", HUB["veritas_network_faults_total"], ["kind"], registry=REGISTRY
 )
 ROTATIONS: Final = Counter("veritas_streams_rotated_total", HUB["veritas_streams_rotated_total"], registry=REGISTRY)
 SERVER_LOST: Final = Counter(

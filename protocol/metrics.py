@@ -11,7 +11,7 @@ HUB: Final = {
     "veritas_control_frames_refused_total": "WebSockets closed for too many control frames or message pieces",
     "veritas_unfinished_bytes": "bytes of unfinished requests and messages",
     "veritas_unfinished_evicted_total": "unfinished requests and messages ended because there were too many, by kind",
-    "veritas_network_weather_total": "what ends a request or a socket without a fault of ours, by kind",
+    "veritas_network_faults_total": "what ends a request or a socket without a fault of ours, by kind",
     "veritas_streams_rotated_total": "requests to clients to open a new stream because theirs is a day old",
     "veritas_events_lost_by_server_total": "acknowledged events that were missing when their client came back",
     "veritas_leases_lost_total": "times this hub was frozen for so long that its lease was ended",

@@ -14,7 +14,7 @@ from typing import Any, Final
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from hub import metrics, weather
+from hub import metrics, network_faults
 from hub.server.unfinished import UnfinishedBytes
 
 HEADERS_S: Final = 10.0
@@ -137,7 +137,7 @@ class PromptHttp(HttpToolsProtocol):
             if isinstance(error.__context__, _TooManyHeaders):
                 self._refuse_headers()
             else:
-                weather.note("bad_request")
+                network_faults.note("bad_request")
                 self.send_400_response("Invalid HTTP request received.")
             return
         if self._in_headers:
@@ -206,7 +206,7 @@ class PromptHttp(HttpToolsProtocol):
         self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "busy", "Too many requests are unfinished. Try again in a moment.")
 
     def _refuse_headers(self) -> None:
-        weather.note("bad_request")
+        network_faults.note("bad_request")
         detail = f"The headers may have at most {HEADER_BYTES // 1024} KiB and {HEADERS_MAX} lines."
         self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", detail)
 

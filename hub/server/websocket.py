@@ -19,7 +19,7 @@ from websockets.frames import CloseCode as StandardCode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from hub import metrics, weather
+from hub import metrics, network_faults
 from hub.server.frame_budget import PIECE_BYTES, FrameBudget
 from hub.server.unfinished import UnfinishedBytes
 from protocol.codes import CloseCode
@@ -217,7 +217,7 @@ class ClosingWebSocket(WebSocketsSansIOProtocol):
             try:
                 message = {"type": "websocket.receive", "text": data.decode()}
             except UnicodeDecodeError:
-                weather.note("text_not_utf8")
+                network_faults.note("text_not_utf8")
                 self.conn.fail(StandardCode.INVALID_DATA, "text must be UTF-8")
                 self.handle_parser_exception()
                 return

@@ -116,7 +116,7 @@ async def test_a_websocket_has_no_deadline_here(address: str) -> None:
 async def test_an_unfinished_body_is_closed_by_its_deadline_without_an_error(
     address: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    left = metrics.NETWORK_WEATHER.labels(kind="client_left")
+    left = metrics.NETWORK_FAULTS.labels(kind="client_left")
     before = left._value.get()
     async with asyncio.timeout(5), tcp(address) as (reader, writer):
         writer.write(HEAD + b'"hal')
@@ -194,7 +194,7 @@ async def test_bytes_that_begin_no_request_do_not_keep_a_connection_open(address
 
 
 async def test_what_is_no_http_gets_400_and_is_no_error(address: str, caplog: pytest.LogCaptureFixture) -> None:
-    bad = metrics.NETWORK_WEATHER.labels(kind="bad_request")
+    bad = metrics.NETWORK_FAULTS.labels(kind="bad_request")
     before = bad._value.get()
     async with asyncio.timeout(5), tcp(address) as (reader, writer):
         writer.write(b"\x16\x03\x01 hello\r\n\r\n")

@@ -188,7 +188,7 @@ async def test_an_unfinished_message_is_forgotten_with_its_connection() -> None:
 
 async def test_text_that_is_not_utf8_closes_with_1007_and_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    kind = metrics.NETWORK_WEATHER.labels(kind="text_not_utf8")
+    kind = metrics.NETWORK_FAULTS.labels(kind="text_not_utf8")
     before = kind._value.get()
     async with peer() as client:
         client.transport.write(frame(Opcode.TEXT, b"\xff"))

@@ -1,4 +1,4 @@
-"""Ordinary network weather: peers that go away or send nonsense. Counted, and at most one info line a minute per kind.
+"""Faults of peers and their networks: counted, and at most one info line a minute per kind.
 
 An operator who is alerted by errors must not be called by bad Wi-Fi. Never used for a fault of ours.
 """
@@ -20,7 +20,7 @@ _LIMIT: Final = LogLimit()
 
 def note(kind: Kind, **details: object) -> None:
     """Count one occasion, and log it unless one of its kind was logged within the last minute."""
-    metrics.NETWORK_WEATHER.labels(kind=kind).inc()
+    metrics.NETWORK_FAULTS.labels(kind=kind).inc()
     times = _LIMIT.note(kind, time.monotonic())
     if times is not None:
-        log.info("network weather", kind=kind, times=times, **details)
+        log.info("network fault", kind=kind, times=times, **details)
