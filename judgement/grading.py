@@ -4,14 +4,17 @@ Pure arithmetic. It never grades a text, and no integrity score or flag changes 
 """
 
 from collections.abc import Sequence
-from decimal import Decimal
-from math import fsum, isfinite
-from typing import Any
+from decimal import ROUND_HALF_UP, Decimal
+from math import isfinite
+from typing import Any, Final
 
 import msgspec
 
 from judgement.numbers import read_number
-from protocol.attempts import ItemKind, Marks
+from protocol.attempts import ItemKind, Marks, sum_points
+
+_ROUNDED_MAX: Final = 10**9
+"""Only a maximum of almost no points makes a larger percentage; two decimals do not matter there."""
 
 
 class NumberAnswerKey(msgspec.Struct, frozen=True):
@@ -61,13 +64,26 @@ def add_up(given: Sequence[float | None], max_score: float, passing_score: float
     Marks(score=None, max_score=4, percentage=None, passed=None)
     >>> add_up([], 0, 0)
     Marks(score=None, max_score=0, percentage=None, passed=None)
+
+    Points are added as the decimals that people typed, so marks that are reached exactly pass.
+
+    >>> add_up([0.7, 0.1, 0.0], 1, 0.8)
+    Marks(score=0.8, max_score=1, percentage=80.0, passed=True)
     """
     known = [points for points in given if points is not None]
     if not given or len(known) < len(given):
         return Marks(None, max_score, None, None)
-    score = fsum(known)
-    percentage = round(100 * score / max_score, 2) if max_score > 0 else None
+    score = sum_points(known)
+    percentage = _percentage(score, max_score) if max_score > 0 else None
     return Marks(score, max_score, percentage, score >= passing_score)
+
+
+def _percentage(score: float, max_score: float) -> float:
+    """Return a share in percent, with two decimals; half of the last decimal is rounded up."""
+    exact = 100 * Decimal(repr(score)) / Decimal(repr(float(max_score)))
+    if exact > _ROUNDED_MAX:
+        return float(exact)
+    return float(exact.quantize(Decimal("0.01"), ROUND_HALF_UP))
 
 
 def _as_set(choices: list[Any]) -> set[str]:

@@ -3,6 +3,8 @@
 It decides nothing: which status may follow which is in `judgement.attempts`, and grading is in `judgement.grading`.
 """
 
+from collections.abc import Iterable
+from decimal import Decimal, localcontext
 from enum import StrEnum
 
 import msgspec
@@ -79,6 +81,16 @@ class ItemKind(StrEnum):
     MULTIPLE = "multiple"
     NUMBER = "number"
     TEXT = "text"
+
+
+def sum_points(points: Iterable[float]) -> float:
+    """Add up points as the decimals that people typed, not as binary fractions.
+
+    >>> sum_points([0.7, 0.1])
+    0.8
+    """
+    with localcontext(prec=40):
+        return float(sum((Decimal(repr(float(one))) for one in points), Decimal(0)))
 
 
 class Marks(msgspec.Struct, frozen=True):

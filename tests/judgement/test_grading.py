@@ -1,4 +1,6 @@
 import doctest
+from fractions import Fraction
+from math import floor
 from typing import Any
 
 import pytest
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from judgement import grading
 from judgement.grading import add_up, grade_item
-from protocol.attempts import ItemKind
+from protocol.attempts import ItemKind, sum_points
 
 CHOICE, MULTIPLE, NUMBER, TEXT = ItemKind
 
@@ -91,7 +93,7 @@ def test_marks_are_within_bounds_and_do_not_depend_on_the_order(
     items: list[tuple[float, float]], share: float, random: Any
 ) -> None:
     given_ = [points * part for points, part in items]
-    most = sum(points for points, _ in items)
+    most = sum_points(points for points, _ in items)
     marks = add_up(given_, most, share * most)
     assert marks.score is not None
     assert 0 <= marks.score <= most * (1 + 1e-12)
@@ -101,6 +103,24 @@ def test_marks_are_within_bounds_and_do_not_depend_on_the_order(
         assert 0 <= marks.percentage <= 100.01
     random.shuffle(given_)
     assert add_up(given_, most, share * most) == marks
+
+
+@given(st.sampled_from([10, 100]), st.lists(st.tuples(st.integers(0, 10_000), st.booleans()), min_size=1, max_size=40))
+def test_marks_that_are_reached_exactly_pass_in_papers_of_tenths_and_hundredths(
+    parts: int, items: list[tuple[int, bool]]
+) -> None:
+    earned = sum(points for points, is_right in items if is_right)
+    most = sum(points for points, _ in items)
+    given_ = [points / parts if is_right else 0.0 for points, is_right in items]
+    marks = add_up(given_, most / parts, earned / parts)
+    assert (marks.score, marks.passed) == (earned / parts, True)
+    assert add_up(given_, most / parts, (earned + 1) / parts).passed is False
+    assert marks.percentage == (None if most == 0 else float(_round_up(Fraction(100 * earned, most))))
+
+
+def _round_up(share: Fraction) -> Fraction:
+    """Round to two decimals, a half up."""
+    return Fraction(floor(share * 100 + Fraction(1, 2)), 100)
 
 
 @given(st.lists(POINTS, max_size=5), st.integers(0, 5))

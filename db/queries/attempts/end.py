@@ -22,7 +22,7 @@ from db.queries.attempts.answers import COUNTED, Revision, SubmittedAnswer
 from db.queries.attempts.grades import Grading
 from db.queries.events import system_events
 from db.queries.events.system_events import ServerEvent
-from protocol.attempts import AttemptStatus, ShownStatus, show_status
+from protocol.attempts import AttemptStatus, ShownStatus, show_status, sum_points
 from protocol.console import AttemptRow
 
 RESPONSES: Final = "responses"
@@ -144,7 +144,7 @@ async def _grade(
     """Grade with the answer keys. The grade is final at once when every item has a key."""
     items = await grades.read_items(conn, attempt.exam_id, attempt.items_version)
     given = await grades.grade_by_keys(conn, attempt.id, items, current, grading)
-    marks = grading.add_up(given, sum(item.points for item in items), attempt.passing_score)
+    marks = grading.add_up(given, sum_points(item.points for item in items), attempt.passing_score)
     return {**msgspec.structs.asdict(marks), "grade_final_at": None if None in given else now}
 
 

@@ -20,7 +20,7 @@ from db.queries.analysis import analyses
 from db.queries.attempts import answers
 from db.queries.attempts.answers import Revision
 from db.queries.exams.items import Item
-from protocol.attempts import AttemptStatus, ItemKind, Marks
+from protocol.attempts import AttemptStatus, ItemKind, Marks, sum_points
 from protocol.roles import Permission
 
 BY_KEY: Final = "key"
@@ -128,7 +128,7 @@ async def read_graded_attempt(conn: AsyncConnection, attempt_id: UUID, user_id: 
         raise NotFound(f"There is no attempt {attempt_id} that you can see.")
     await _require(conn, row.exam_id, user_id, attempt_id)
     items = await read_items(conn, row.exam_id, row.items_version)
-    most = sum(item.points for item in items) if row.max_score is None else row.max_score
+    most = sum_points(item.points for item in items) if row.max_score is None else row.max_score
     return GradedAttempt(
         attempt_id=attempt_id,
         exam_id=row.exam_id,
@@ -208,7 +208,7 @@ async def _store_marks(
     conn: AsyncConnection, graded: GradedAttempt, given: Sequence[float | None], grading: Grading, *, final: bool
 ) -> None:
     passing: float = (await conn.execute(select(Exam.passing_score).where(Exam.id == graded.exam_id))).scalar_one()
-    marks = grading.add_up(given, sum(item.points for item in graded.items), passing)
+    marks = grading.add_up(given, sum_points(item.points for item in graded.items), passing)
     values: dict[str, Any] = msgspec.structs.asdict(marks)
     if final and not graded.grade_final:
         values["grade_final_at"] = func.clock_timestamp()

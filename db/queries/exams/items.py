@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.errors import Conflict
 from db.models import Exam, ExamItem
 from db.queries import access
-from protocol.attempts import ItemKind
+from protocol.attempts import ItemKind, sum_points
 from protocol.roles import Permission
 
 KEYS = (Permission.EDIT, Permission.REVIEW)
@@ -83,7 +83,7 @@ async def replace_items(
         .where(Exam.id == exam_id, access.permits(user_id, Permission.EDIT))
         .values(
             items_version=Exam.items_version + 1,
-            max_score=sum(item.points for item in items),
+            max_score=sum_points(item.points for item in items),
             version=Exam.version + 1,
         )
         .returning(Exam.items_version)
