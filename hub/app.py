@@ -141,7 +141,7 @@ def create_hub(
     """Build a hub and its drain, for a server that drains it before the end of its lifespan."""
     site = site or Site(DIST)
     hub = _connect_parts(settings, limits or FailureLimits(), timing)
-    passwords = passwords or Passwords(settings.bcrypt_cost)
+    passwords = passwords or Passwords(settings.bcrypt_cost, threads=settings.bcrypt_threads)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:

@@ -5,6 +5,7 @@ from typing import Final, Literal
 from db.settings import DatabaseSettings, Secret
 
 DRAIN_MS_MAX: Final = 30_000
+BCRYPT_THREADS_MAX: Final = 16
 UNFINISHED_MIN: Final = 2 * 1024 * 1024
 """Twice the largest body and the largest message; with less, a single one could be refused."""
 
@@ -25,6 +26,9 @@ class HubSettings(DatabaseSettings, frozen=True, kw_only=True):
 
     bcrypt_cost: int = 12
     """Cost factor of password hashes. Only tests should lower it."""
+
+    bcrypt_threads: int = 2
+    """How many passwords are hashed at once. The threads get the processor after everything else in the process."""
 
     staff_session_minutes: int = 12 * 60
     """After how many minutes teachers and administrators must sign in again, however much they use their session."""
@@ -66,5 +70,7 @@ class HubSettings(DatabaseSettings, frozen=True, kw_only=True):
             raise ValueError("VERITAS_STAFF_SESSION_MINUTES must be at least 1")
         if self.admin_idle_minutes < 0:
             raise ValueError("VERITAS_ADMIN_IDLE_MINUTES must be at least 0")
+        if not 1 <= self.bcrypt_threads <= BCRYPT_THREADS_MAX:
+            raise ValueError(f"VERITAS_BCRYPT_THREADS must be between 1 and {BCRYPT_THREADS_MAX}")
         if self.hello_backlog < 1:
             raise ValueError("VERITAS_HELLO_BACKLOG must be at least 1")

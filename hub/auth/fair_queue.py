@@ -1,8 +1,9 @@
 """A bounded queue that is fair between lanes: it takes one item of each lane in turn.
 
 Pure. A lane is a network address, or a device that is known from earlier sign-ins. Every second turn belongs to known
-devices while one of them waits, so a known device is soon served, however many addresses wait. An abandoned item can be
-removed. One lane must never use more than its share of the queue.
+devices while one of them waits, so a known device is soon served, however many addresses wait. A network may use all
+places that no other network needs: when none is free, a network with few items gets a place of the one with most. An
+abandoned item can be removed. Strangers must never use a place of known devices.
 """
 
 from collections import OrderedDict, deque
@@ -21,15 +22,24 @@ class Lane(msgspec.Struct, frozen=True):
 
 
 class Shares(msgspec.Struct, frozen=True):
-    """How many items may wait or run: of one lane, of all addresses together, and of all known devices together."""
+    """How many items may wait or run: of one known device, of all networks together, and of all known devices."""
 
-    per_lane: int = 4
-    strangers: int = 160
+    per_device: int = 4
+    strangers: int = 200
+    """About half a minute of work for two threads, so that a client still waits when it is its turn."""
+
     known: int = 40
 
 
+class Entry(msgspec.Struct, Generic[T], frozen=True):
+    """An item and its lane."""
+
+    lane: Lane
+    item: T
+
+
 class FairQueue(Generic[T]):
-    """Items in lanes. An item counts from `put` until `finish` or `remove`."""
+    """Items in lanes. An item counts from `put` until `finish`, or until it is removed or displaced."""
 
     def __init__(self, shares: Shares | None = None) -> None:
         self._shares = shares or Shares()
@@ -41,17 +51,21 @@ class FairQueue(Generic[T]):
     def __len__(self) -> int:
         return sum(self._totals.values())
 
-    def put(self, lane: Lane, item: T) -> bool:
-        """Add an item. Returns False, and adds nothing, when its lane or its share of the queue is full."""
-        total = self._shares.known if lane.is_known else self._shares.strangers
-        if self._held.get(lane, 0) >= self._shares.per_lane or self._totals[lane.is_known] >= total:
-            return False
+    def put(self, lane: Lane, item: T) -> Entry[T] | None:
+        """Add an item. Returns the one that gets no place: None, the item itself, or one that waited until now.
+
+        When no place is free for strangers, the network that holds most loses the item that came last, if the lane
+        then still holds no more than that network. So two networks cannot displace each other in turn.
+        """
+        displaced = self._make_room(lane)
+        if displaced is not None and displaced == lane:
+            return Entry(lane, item)
         self._held[lane] = self._held.get(lane, 0) + 1
         self._totals[lane.is_known] += 1
         self._waiting[lane.is_known].setdefault(lane, deque()).append(item)
-        return True
+        return None if displaced is None else Entry(displaced, self._displace(displaced))
 
-    def take(self) -> tuple[Lane, T] | None:
+    def take(self) -> Entry[T] | None:
         """Return the next item, which now runs; None when no item waits."""
         kind = self._known_is_next if self._waiting[self._known_is_next] else not self._known_is_next
         lanes = self._waiting[kind]
@@ -62,7 +76,7 @@ class FairQueue(Generic[T]):
         item = items.popleft()
         if items:
             lanes[lane] = items  # at the end: the other lanes come first
-        return lane, item
+        return Entry(lane, item)
 
     def remove(self, lane: Lane, item: T) -> bool:
         """Remove a waiting item. Returns False if it does not wait: it runs already, or has finished."""
@@ -70,9 +84,7 @@ class FairQueue(Generic[T]):
         if items is None or item not in items:
             return False
         items.remove(item)
-        if not items:
-            del self._waiting[lane.is_known][lane]
-        self.finish(lane)
+        self._leave(lane, items)
         return True
 
     def finish(self, lane: Lane) -> None:
@@ -81,3 +93,24 @@ class FairQueue(Generic[T]):
         self._held[lane] -= 1
         if not self._held[lane]:
             del self._held[lane]
+
+    def _make_room(self, lane: Lane) -> Lane | None:
+        """Return the lane that loses an item if this lane adds one: None if a place is free, or the lane itself."""
+        held = self._held.get(lane, 0)
+        if lane.is_known:
+            return None if held < self._shares.per_device and self._totals[True] < self._shares.known else lane
+        if self._totals[False] < self._shares.strangers:
+            return None
+        greediest = max(self._waiting[False], key=lambda other: self._held[other], default=lane)
+        return greediest if held + 1 < self._held.get(greediest, 0) else lane
+
+    def _displace(self, lane: Lane) -> T:
+        items = self._waiting[lane.is_known][lane]
+        item = items.pop()
+        self._leave(lane, items)
+        return item
+
+    def _leave(self, lane: Lane, items: deque[T]) -> None:
+        if not items:
+            del self._waiting[lane.is_known][lane]
+        self.finish(lane)

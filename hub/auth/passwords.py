@@ -1,4 +1,4 @@
-"""Hash and check passwords with bcrypt, in one thread behind a fair queue, so that sign-ins use at most one core.
+"""Hash and check passwords with bcrypt, in a few threads of low priority behind a fair queue.
 
 New hashes begin with `v2:`: bcrypt of the base64 of the SHA-384 of the password in its composed form, so that all of a
 long password counts. Older hashes are bcrypt of the password's own bytes; they are replaced with the next sign-in. A
@@ -7,6 +7,9 @@ password must never be stored, logged or part of an error, and is not hashed aft
 
 import asyncio
 import base64
+import os
+import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha384
@@ -22,6 +25,9 @@ from hub.errors import Busy, Invalid
 PREFIX: Final = "v2:"
 OLD_BYTES: Final = 72
 """Older hashes ignore everything after this length; a longer password could not be chosen then."""
+
+NICE: Final = 10
+"""The threads get the processor after the event loop, on which acknowledgements wait."""
 
 STAFF: Final = Lane("staff", is_known=True)
 """For passwords that a signed-in administrator sets."""
@@ -42,22 +48,23 @@ class _Job(msgspec.Struct, eq=False):
 
 
 class Passwords:
-    """Hashes and checks passwords one by one. `cost` is bcrypt's; `shares` bound how many can wait or run at once."""
+    """Hashes and checks passwords. `cost` is bcrypt's; `shares` bound how many wait or run, `threads` how many run."""
 
-    def __init__(self, cost: int = 12, shares: Shares | None = None) -> None:
+    def __init__(self, cost: int = 12, shares: Shares | None = None, threads: int = 1) -> None:
         self._cost = cost
         self._queue: FairQueue[_Job] = FairQueue(shares)
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bcrypt")
-        self._runner: asyncio.Task[None] | None = None
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="bcrypt", initializer=_lower_priority)
+        self._runners: list[asyncio.Task[None]] = []
         # Checking any well-formed hash takes the same time. This one matches no password.
         self._dummy_hash = f"{PREFIX}$2b${cost:02}$" + "." * 53
 
     async def hash(self, password: str, lane: Lane = STAFF) -> str:
-        """Hash a password. Raises Busy when the lane or the queue is full."""
+        """Hash a password. Raises Busy when the queue has no place for it."""
         return await self.run(lane, lambda: hash_password(password, self._cost))
 
     async def choose(self, password: str, username: str, lane: Lane = STAFF, *, path: str = "$.password") -> str:
-        """Hash the new password of a user. Raises Invalid when it is too weak, Busy when the queue is full.
+        """Hash the new password of a user. Raises Invalid when it is too weak, Busy when the queue has no place.
 
         `path` is the field of the request with the password.
         """
@@ -69,27 +76,27 @@ class Passwords:
     async def verify(self, password: str, hashed: str | None, lane: Lane = STAFF) -> PasswordCheck:
         """Check whether the password matches the hash. Without a hash it does not, after the same time.
 
-        Raises Busy when the lane or the queue is full. When the caller is cancelled, a waiting check never runs.
+        Raises Busy when the queue has no place for it. When the caller is cancelled, a waiting check never runs.
         """
         stored = hashed or self._dummy_hash
         checked = await self.run(lane, lambda: _check(password, stored, self._cost))
         return checked if hashed is not None else PasswordCheck(is_right=False)
 
     def close(self) -> None:
-        """Stop the thread. Waiting passwords are dropped."""
-        if self._runner is not None:
-            self._runner.cancel()
+        """Stop the threads. Waiting passwords are dropped."""
+        for runner in self._runners:
+            runner.cancel()
         while (entry := self._queue.take()) is not None:
-            entry[1].result.cancel()
+            entry.item.result.cancel()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def run(self, lane: Lane, work: Callable[[], _T]) -> _T:
-        """Do some work in the thread when it is this lane's turn."""
+        """Do some work in a thread when it is this lane's turn. Raises Busy when others get its place in the queue."""
         job = _Job(work, asyncio.get_running_loop().create_future())
-        if not self._queue.put(lane, job):
-            raise Busy("Too many users are signing in right now. Try again in a moment.")
-        if self._runner is None or self._runner.done():
-            self._runner = asyncio.create_task(self._run_all(), name="passwords")
+        displaced = self._queue.put(lane, job)
+        if displaced is not None and not displaced.item.result.done():
+            displaced.item.result.set_exception(Busy("Many users are signing in right now. Try again in a moment."))
+        self._start_runner()
         try:
             result: _T = await job.result
         except asyncio.CancelledError:
@@ -97,10 +104,15 @@ class Passwords:
             raise
         return result
 
+    def _start_runner(self) -> None:
+        self._runners = [runner for runner in self._runners if not runner.done()]
+        if len(self._runners) < self._threads:
+            self._runners.append(asyncio.create_task(self._run_all(), name="passwords"))
+
     async def _run_all(self) -> None:
         loop = asyncio.get_running_loop()
         while (entry := self._queue.take()) is not None:
-            lane, job = entry
+            job = entry.item
             try:
                 result = await loop.run_in_executor(self._pool, job.work)
             except asyncio.CancelledError:
@@ -113,7 +125,14 @@ class Passwords:
                 if not job.result.done():
                     job.result.set_result(result)
             finally:
-                self._queue.finish(lane)
+                self._queue.finish(entry.lane)
+
+
+def _lower_priority() -> None:
+    # Linux has a priority for each thread; elsewhere this would be the priority of the process.
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, max(NICE, os.getpriority(os.PRIO_PROCESS, thread)))
 
 
 def hash_password(password: str, cost: int) -> str:

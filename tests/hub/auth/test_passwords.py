@@ -1,4 +1,6 @@
 import asyncio
+import os
+import sys
 import threading
 import unicodedata
 from collections.abc import Iterator
@@ -7,7 +9,7 @@ import bcrypt
 import pytest
 
 from hub.auth.fair_queue import Lane, Shares
-from hub.auth.passwords import STAFF, Passwords
+from hub.auth.passwords import NICE, STAFF, Passwords
 from hub.errors import Busy, Invalid
 
 HERE, THERE = Lane("203.0.113.7"), Lane("198.51.100.1")
@@ -15,7 +17,7 @@ HERE, THERE = Lane("203.0.113.7"), Lane("198.51.100.1")
 
 @pytest.fixture
 def passwords() -> Iterator[Passwords]:
-    passwords = Passwords(4, Shares(per_lane=3))
+    passwords = Passwords(4, Shares(strangers=4))
     yield passwords
     passwords.close()
 
@@ -81,18 +83,52 @@ async def test_a_weak_new_password_is_refused_without_repeating_it(passwords: Pa
     assert (await passwords.choose("correct horse", "ada")).startswith("v2:")
 
 
-async def test_one_runs_some_wait_and_the_rest_of_their_lane_are_busy(passwords: Passwords) -> None:
-    blocked = [Blocked(passwords) for _ in range(3)]
+async def test_when_all_places_are_taken_the_next_of_the_network_is_busy(passwords: Passwords) -> None:
+    blocked = [Blocked(passwords) for _ in range(4)]
     await blocked[0].began.wait()
     with pytest.raises(Busy) as busy:
         await passwords.hash("correct horse", HERE)
     assert busy.value.retry_s > 0
-    other = asyncio.create_task(passwords.hash("correct horse", THERE))
     for one in blocked:
         one.go.set()
     assert len(set(await asyncio.gather(*(one.task for one in blocked)))) == 1
-    await other
     await passwords.hash("correct horse", HERE)
+
+
+async def test_another_network_displaces_the_last_of_a_network_that_has_all_places(passwords: Passwords) -> None:
+    blocked = [Blocked(passwords) for _ in range(4)]
+    await blocked[0].began.wait()
+    other = asyncio.create_task(passwords.hash("correct horse", THERE))
+    with pytest.raises(Busy):
+        await blocked[3].task
+    for one in blocked:
+        one.go.set()
+    assert (await other).startswith("v2:")
+    await asyncio.gather(*(one.task for one in blocked[:3]))
+    assert not blocked[3].began.is_set()
+
+
+async def test_as_many_passwords_run_at_once_as_there_are_threads() -> None:
+    passwords = Passwords(4, threads=2)
+    try:
+        blocked = [Blocked(passwords) for _ in range(3)]
+        await asyncio.gather(blocked[0].began.wait(), blocked[1].began.wait())
+        assert not blocked[2].began.is_set()
+        blocked[1].go.set()
+        await blocked[2].began.wait()
+        for one in blocked:
+            one.go.set()
+        assert len(set(await asyncio.gather(*(one.task for one in blocked)))) == 2
+    finally:
+        passwords.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has priorities of threads")
+async def test_the_threads_get_the_processor_after_the_event_loop(passwords: Passwords) -> None:
+    def priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    assert await passwords.run(HERE, priority) == max(priority(), NICE)
 
 
 async def test_another_address_waits_for_one_password_of_each_address(passwords: Passwords) -> None:

@@ -73,6 +73,8 @@ export interface Call {
 
 const RENEW_EARLY_MS = 60_000;
 const TIMEOUT_MS = 20_000;
+/** A password waits for its turn when many people sign in. */
+const SIGN_IN_TIMEOUT_MS = 60_000;
 
 export class Api {
   #token: string | null = null;
@@ -118,13 +120,13 @@ export class Api {
   isIdle: () => boolean = () => false;
 
   /** Sign in by password, and the code of the second factor if the user has one. */
-  login(username: string, password: string, totp: string | null = null): Promise<Granted> {
-    return this.#enter("/auth/login", totp === null ? { username, password } : { username, password, totp });
+  login(username: string, password: string, totp: string | null = null, signal?: AbortSignal): Promise<Granted> {
+    return this.#enter("/auth/login", totp === null ? { username, password } : { username, password, totp }, signal);
   }
 
   /** Sign in with a student's code for one exam. */
-  loginByCode(code: string): Promise<Granted> {
-    return this.#enter("/auth/code", { code });
+  loginByCode(code: string, signal?: AbortSignal): Promise<Granted> {
+    return this.#enter("/auth/code", { code }, signal);
   }
 
   /** Continue the sign-in that this browser has a cookie for; null without one. Throws Unreachable. */
@@ -159,8 +161,9 @@ export class Api {
     return this.#raw(method, path, { ...call, headers: { ...this.#bearer(), ...call.headers } });
   }
 
-  async #enter(path: string, body: unknown): Promise<Granted> {
-    const granted = (await this.#parse(await this.#raw("POST", path, { body }))) as Granted;
+  async #enter(path: string, body: unknown, signal?: AbortSignal): Promise<Granted> {
+    const call = signal === undefined ? { body } : { body, signal };
+    const granted = (await this.#parse(await this.#raw("POST", path, call, SIGN_IN_TIMEOUT_MS))) as Granted;
     this.#take(granted);
     return granted;
   }
@@ -194,7 +197,7 @@ export class Api {
     return this.#token === null ? {} : { Authorization: `Bearer ${this.#token}` };
   }
 
-  async #raw(method: Method, path: string, call: Call): Promise<Response> {
+  async #raw(method: Method, path: string, call: Call, timeoutMs = TIMEOUT_MS): Promise<Response> {
     const headers: Record<string, string> = {
       "X-Veritas-Page": this.page,
       Accept: "application/json",
@@ -208,7 +211,7 @@ export class Api {
       headers["Content-Type"] = "application/json";
       body = JSON.stringify(call.body);
     }
-    const timeout = AbortSignal.timeout(TIMEOUT_MS);
+    const timeout = AbortSignal.timeout(timeoutMs);
     const signal = call.signal === undefined ? timeout : AbortSignal.any([call.signal, timeout]);
     const sent = clock.steadyNow();
     try {

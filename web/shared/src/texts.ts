@@ -23,6 +23,13 @@ export const texts = {
     unreachable: "The server cannot be reached. Check your connection and try again.",
     signedOut: "You are signed out. Sign in again.",
   },
+  signIn: {
+    busy: "Many people are signing in right now. You need to do nothing: this page tries again by itself.",
+    limited: "There were too many failed sign-ins. You need to do nothing: this page tries again by itself.",
+    again: (seconds: number) => `Trying again in ${seconds} s.`,
+    now: "Trying again now.",
+    stop: "Stop trying",
+  },
   time: {
     justNow: "just now",
     secondsAgo: (n: number) => `${n} s ago`,

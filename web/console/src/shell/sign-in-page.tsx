@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Problem, errorText } from "@veritas/shared/api.ts";
+import { usePatience } from "@veritas/shared/sign-in/use-patience.tsx";
 import { Button, Field, Shell } from "@veritas/shared/ui/index.ts";
 import { SecretField } from "../account/secret-field.tsx";
 import { useAction } from "../rest/action.ts";
@@ -38,12 +39,13 @@ function useSignIn() {
   const code = useSignal("");
   const asksForCode = useSignal(false);
   const { busy, failed, run } = useAction(explain);
+  const patience = usePatience({ untilAllowed: true });
   const submit = (event: Event): void => {
     event.preventDefault();
     void run(async () => {
       const totp = asksForCode.value ? code.value.trim() : null;
       try {
-        await login.api.login(username.value.trim(), password.value, totp);
+        await patience.send((signal) => login.api.login(username.value.trim(), password.value, totp, signal));
       } catch (error) {
         const isFirst = needsCode(error) && !asksForCode.value;
         asksForCode.value = needsCode(error);
@@ -52,11 +54,11 @@ function useSignIn() {
       }
     });
   };
-  return { username, password, code, asksForCode, busy, failed, submit };
+  return { username, password, code, asksForCode, busy, failed, submit, waiting: patience.notice };
 }
 
 function SignInForm(): JSX.Element {
-  const { username, password, code, asksForCode, busy, failed, submit } = useSignIn();
+  const { username, password, code, asksForCode, busy, failed, submit, waiting } = useSignIn();
   const first = useRef<HTMLInputElement>(null);
   useEffect(() => first.current?.focus(), []);
   return (
@@ -99,6 +101,7 @@ function SignInForm(): JSX.Element {
       {asksForCode.value && (
         <SecretField label={SECOND_STEP.code} value={code} kind="one-time-code" help={SECOND_STEP.help} focus />
       )}
+      {waiting}
       <Button variant="primary" type="submit" busy={busy.value}>
         {SIGN_IN.submit}
       </Button>

@@ -1,4 +1,5 @@
 // Signing in with the code for one exam.
+import { usePatience } from "@veritas/shared/sign-in/use-patience.tsx";
 import { Button, Field } from "@veritas/shared/ui/index.ts";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
@@ -9,7 +10,8 @@ import { useSubmit } from "./use-submit.ts";
 
 export function CodeForm(): JSX.Element {
   const code = useSignal("");
-  const form = useSubmit(() => api.loginByCode(code.value));
+  const patience = usePatience({ untilAllowed: false });
+  const form = useSubmit(() => patience.send((signal) => api.loginByCode(code.value, signal)));
   const isMissing = form.wasTried && code.value.trim() === "";
   return (
     <form class="v-stack" noValidate onSubmit={(event) => form.submit(event, code.value.trim() !== "")}>
@@ -28,6 +30,7 @@ export function CodeForm(): JSX.Element {
         )}
       </Field>
       <SignInError error={form.error} wrong={texts.codeWrong} />
+      {patience.notice}
       <Button type="submit" variant="primary" busy={form.isBusy}>
         {texts.submit}
       </Button>

@@ -1,4 +1,5 @@
 // Signing in with username and password.
+import { usePatience } from "@veritas/shared/sign-in/use-patience.tsx";
 import { Button, Field } from "@veritas/shared/ui/index.ts";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
@@ -10,7 +11,10 @@ import { useSubmit } from "./use-submit.ts";
 export function PasswordForm(): JSX.Element {
   const username = useSignal("");
   const password = useSignal("");
-  const form = useSubmit(() => api.login(username.value.trim(), password.value));
+  const patience = usePatience({ untilAllowed: true });
+  const form = useSubmit(() =>
+    patience.send((signal) => api.login(username.value.trim(), password.value, null, signal)),
+  );
   const isComplete = username.value.trim() !== "" && password.value !== "";
   const missing = (value: string, text: string) => (form.wasTried && value.trim() === "" ? text : null);
   return (
@@ -41,6 +45,7 @@ export function PasswordForm(): JSX.Element {
         )}
       </Field>
       <SignInError error={form.error} wrong={texts.passwordWrong} />
+      {patience.notice}
       <Button type="submit" variant="primary" busy={form.isBusy}>
         {texts.submit}
       </Button>

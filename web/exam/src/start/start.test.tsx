@@ -185,7 +185,7 @@ describe("signing in", () => {
     expect(api.loginByCode).not.toHaveBeenCalled();
     fill(root, 0, "7k2m 9qxa");
     submit(root);
-    expect(api.loginByCode).toHaveBeenCalledWith("7k2m 9qxa");
+    expect(api.loginByCode).toHaveBeenCalledWith("7k2m 9qxa", expect.any(AbortSignal));
     await vi.waitFor(() => expect(text(root)).toContain("This code is not valid."));
   });
 
@@ -199,7 +199,19 @@ describe("signing in", () => {
     fill(root, 1, " secret ");
     submit(root);
     submit(root);
-    expect(api.login).toHaveBeenCalledExactlyOnceWith("ada", " secret ");
+    expect(api.login).toHaveBeenCalledExactlyOnceWith("ada", " secret ", null, expect.any(AbortSignal));
+  });
+
+  test("in a full hall waits for a place by itself", async () => {
+    const busy = new Problem(503, "busy", "Busy", "Many users are signing in.", [], 1_000);
+    api.loginByCode.mockRejectedValueOnce(busy).mockReturnValue(new Promise(() => {}));
+    const root = mount(<SignIn />);
+    fill(root, 0, "7k2m 9qxa");
+    submit(root);
+    await vi.waitFor(() => expect(text(root)).toContain("Many people are signing in right now."));
+    await vi.waitFor(() => expect(text(root)).toContain("Trying again now."), 10_000);
+    expect(api.loginByCode).toHaveBeenCalledTimes(2);
+    click(root, "Stop trying");
   });
 
   test("shows any other error as it is", async () => {
