@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 from litestar import Router, delete, get, post
 from litestar.di import NamedDependency, Provide
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -129,6 +129,7 @@ async def place_hold(
 async def list_holds(
     engine: NamedDependency[AsyncEngine],
     principal: NamedDependency[Principal],
+    attempt_id: Annotated[UUID | None, QueryParameter(description="Only holds of this attempt")] = None,
     after: After = None,
     limit: Limit = PAGE,
 ) -> Page[HoldView]:
@@ -136,7 +137,7 @@ async def list_holds(
     del principal
     start = read_cursor(after, UUID)
     async with engine.connect() as conn:
-        found = await holds.list_holds(conn, after=start, limit=limit + 1)
+        found = await holds.list_holds(conn, attempt_id=attempt_id, after=start, limit=limit + 1)
     return make_page(found, limit, key=lambda hold: hold.hold_id)
 
 

@@ -80,9 +80,13 @@ async def read_hold(conn: AsyncConnection, hold_id: UUID) -> HoldView:
     return _view(row)
 
 
-async def list_holds(conn: AsyncConnection, *, after: UUID | None = None, limit: int = 50) -> list[HoldView]:
-    """List the holds that were not released, the newest first, before the hold `after`."""
+async def list_holds(
+    conn: AsyncConnection, *, attempt_id: UUID | None = None, after: UUID | None = None, limit: int = 50
+) -> list[HoldView]:
+    """List the holds that were not released, of all attempts or of one, the newest first, before the hold `after`."""
     wanted = select(*_VIEW).outerjoin(User, User.id == AttemptHold.placed_by).where(AttemptHold.released_at.is_(None))
+    if attempt_id is not None:
+        wanted = wanted.where(AttemptHold.attempt_id == attempt_id)
     if after is not None:
         wanted = wanted.where(AttemptHold.id < after)
     return [_view(row) for row in await conn.execute(wanted.order_by(AttemptHold.id.desc()).limit(limit))]

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.clock import to_ms
 from db.models import Exam, ExamAttempt, ExamEnrollment, Flag
 from db.queries import access
-from protocol.attempts import RUNNING
+from protocol.attempts import RUNNING, ExamKind
 from protocol.flags import UNDECIDED, Severity
 from protocol.roles import Permission
 
@@ -41,6 +41,7 @@ class ExamLine(msgspec.Struct, frozen=True, kw_only=True):
     awaiting_review: int
     awaiting_grade: int
     open_flags: int
+    kind: ExamKind
     permissions: list[Permission]
 
 
@@ -75,6 +76,7 @@ def _line(exam: Any, roster: Any, attempts: Any, flags: Any) -> ExamLine:
         awaiting_review=flags.attempts if flags else 0,
         awaiting_grade=attempts.ungraded if attempts else 0,
         open_flags=flags.flags if flags else 0,
+        kind=ExamKind(exam["kind"]),
         permissions=[permission for permission in access.ANY if exam[permission]],
     )
 
@@ -86,6 +88,7 @@ _PAGE: Final = (
         Exam.id,
         Exam.title,
         Exam.subject,
+        Exam.kind,
         Exam.is_published,
         Exam.opens_at,
         Exam.closes_at,

@@ -17,6 +17,7 @@ from db.errors import NotFound
 from db.models import AttemptGrade, Exam, ExamAttempt, ExamItem, Flag
 from db.queries import access
 from protocol.analysis import HIGH_RISK, DropoutLabel
+from protocol.attempts import ExamKind
 from protocol.flags import UNDECIDED, FlagSource, FlagStatus
 from protocol.roles import Permission
 
@@ -100,6 +101,9 @@ _SUMMARY: Final = table(
 )
 
 
+_NO_RISKS: Final = dict.fromkeys(("high_risk_count", "flagged", *map(str, DropoutLabel)), 0)
+
+
 async def read_heading(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> ExamHeading:
     """Read the heading of an exam. Raises NotFound and Forbidden. A user who may read it may read all figures."""
     await access.require(conn, exam_id, user_id, Permission.VIEW_ANALYTICS)
@@ -113,7 +117,10 @@ async def read_heading(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> E
 
 
 async def read_figures(conn: AsyncConnection, exam_id: UUID) -> tuple[Figures, Risks]:
-    """Read averages and labels from the view, or from the attempts when the view has no row yet."""
+    """Read averages and labels from the view, or from the attempts when the view has no row yet.
+
+    A practice exam has no risks: all its attempts count as without a label, and none as one that needs attention.
+    """
     found = await conn.execute(select(_SUMMARY).where(_SUMMARY.c.exam_id == exam_id))
     row = found.mappings().one_or_none()
     if row is None:
@@ -121,6 +128,8 @@ async def read_figures(conn: AsyncConnection, exam_id: UUID) -> tuple[Figures, R
     # PostgreSQL's average of integers is a numeric, and SQLAlchemy's names are not plain strings.
     rate = row["pass_rate"]
     plain = {str(name): value for name, value in row.items()}
+    if (await conn.execute(select(Exam.kind).where(Exam.id == exam_id))).scalar_one_or_none() == ExamKind.PRACTICE:
+        plain |= _NO_RISKS | {"unknown": plain["total_attempts"]}
     figures = plain | {"pass_rate": None if rate is None else float(rate), "as_of": to_ms(row["as_of"])}
     return msgspec.convert(figures, Figures), msgspec.convert(figures, Risks)
 

@@ -18,6 +18,7 @@ from db.models import Exam, ExamAttempt, ExamEnrollment, PerformanceMetric, Stud
 from db.queries import access
 from db.queries.review.attempts import AttemptSummary, select_summaries, to_summary
 from protocol.analysis import HIGH_RISK, DropoutLabel, Trend
+from protocol.attempts import ExamKind
 from protocol.roles import Permission, Role
 
 ATTEMPTS_MAX: Final = 200
@@ -143,7 +144,8 @@ async def list_flagged(
 
     These are students with a high-risk or flagged attempt in an exam whose analytics the user may see (or in the named
     exam), or flagged for intervention over all exams. An administrator's list over all exams comes from the
-    materialized view, as of its last refresh. Raises NotFound and Forbidden for the named exam.
+    materialized view, as of its last refresh. Attempts of practice exams are left out. Raises NotFound and Forbidden
+    for the named exam.
     """
     if exam_id is not None:
         await access.require(conn, exam_id, user_id, Permission.VIEW_ANALYTICS)
@@ -201,7 +203,10 @@ async def _has_summary(conn: AsyncConnection) -> bool:
 
 
 def _count(user_id: UUID, exam_id: UUID | None) -> Subquery:
-    """Count ended attempts by student, like the view, in the exams whose analytics the user may see."""
+    """Count ended attempts by student, like the view, in the exams whose analytics the user may see.
+
+    Attempts of practice exams count in no figures.
+    """
     among = access.permits(user_id, Permission.VIEW_ANALYTICS) if exam_id is None else Exam.id == exam_id
     return (
         select(
@@ -212,7 +217,7 @@ def _count(user_id: UUID, exam_id: UUID | None) -> Subquery:
             func.max(ExamAttempt.completed_at).label("last_attempt_at"),
         )
         .join(Exam, Exam.id == ExamAttempt.exam_id)
-        .where(among, ExamAttempt.completed_at.is_not(None))
+        .where(among, Exam.kind == ExamKind.REAL, ExamAttempt.completed_at.is_not(None))
         .group_by(ExamAttempt.student_id)
         .subquery("counted")
     )

@@ -97,6 +97,10 @@ SECTIONS: Final[Mapping[str, str]] = {
         SELECT attempt_id, model, ran_at, state, input, output FROM model_runs JOIN own USING (attempt_id)
         WHERE is_released ORDER BY id
     """,
+    "holds": """
+        SELECT attempt_id, reason, until, placed_at, released_at FROM attempt_holds JOIN own USING (attempt_id)
+        ORDER BY id
+    """,
     "figures": """
         SELECT total_exams, passed_exams, avg_score, subject_scores, strengths, weaknesses, avg_integrity_score,
                avg_lmi, last_attempt_date, updated_at

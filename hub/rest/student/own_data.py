@@ -42,6 +42,7 @@ HEADINGS: Final = {
     "messages": "Messages to you during exams",
     "summaries": "Summaries for your teacher",
     "model_runs": "What was sent to a language model about you, and what it answered",
+    "holds": "Reasons for which data about you are kept longer",
     "figures": "Your figures over all exams",
     "notices": "Notices that you acknowledged",
     EVENTS: "Recorded events",

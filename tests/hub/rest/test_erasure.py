@@ -267,6 +267,7 @@ async def test_a_hold_is_placed_listed_and_released(engine: AsyncEngine, student
     hold = _ok(await students.admin.post("/admin/holds", body))
     assert (hold["reason"], hold["placed_by"]) == ("an appeal", "admin")
     assert _ok(await students.admin.get("/admin/holds"))["items"] == [hold]
+    assert _ok(await students.admin.get("/admin/holds", params={"attempt_id": str(uuid4())}))["items"] == []
     assert (await students.admin.post(f"/admin/users/{ada.user_id}/erase", {"reason": "left"})).status_code == 409
     _ok(await students.admin.delete(f"/admin/holds/{hold['hold_id']}"))
     assert _ok(await students.admin.get("/admin/holds"))["items"] == []

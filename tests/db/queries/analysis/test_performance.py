@@ -34,6 +34,14 @@ async def test_a_graded_attempt_with_nothing_left_to_decide_is_final(conn: Async
     assert (one.integrity, one.lmi, one.label) == (0.8, 40.0, DropoutLabel.SAFE)
 
 
+async def test_an_attempt_of_a_practice_exam_counts_in_no_figures(conn: AsyncConnection) -> None:
+    seeded = await seed_attempt(conn)
+    await end(conn, seeded)
+    assert await final(conn, seeded) == 1
+    await conn.execute(update(Exam).values(kind="practice"))
+    assert await final(conn, seeded) == 0
+
+
 async def test_an_attempt_that_needs_a_grader_is_not_final(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn, WITH_TEXT)
     await end(conn, seeded)

@@ -36,6 +36,13 @@ async def test_a_released_hold_is_not_listed_and_stays_released(conn: AsyncConne
     assert await holds.list_holds(conn) == []
 
 
+async def test_holds_of_one_attempt_are_listed_alone(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+    other = await seed_attempt(conn)
+    hold = await holds.place_hold(conn, seeded.attempt_id, placed_by=None, reason="x", until=None)
+    await holds.place_hold(conn, other.attempt_id, placed_by=None, reason="y", until=None)
+    assert await holds.list_holds(conn, attempt_id=seeded.attempt_id) == [hold]
+
+
 async def test_holds_are_listed_page_by_page(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     placed = [
         await holds.place_hold(conn, seeded.attempt_id, placed_by=None, reason=reason, until=None) for reason in "abc"

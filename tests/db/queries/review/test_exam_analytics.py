@@ -3,12 +3,13 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.errors import Forbidden, NotFound
-from db.models import ExamAttempt, Flag
+from db.models import Exam, ExamAttempt, Flag
 from db.queries.analysis import summary_views
 from db.queries.exams import permissions
 from db.queries.exams.permissions import Grants
 from db.queries.review import exam_analytics
 from db.queries.review.exam_analytics import Bin, RuleFigures
+from protocol.attempts import ExamKind
 from protocol.flags import FlagSource, FlagStatus
 from protocol.roles import Role
 from tests.factories import make_attempt, make_flag, make_user
@@ -42,6 +43,19 @@ async def test_before_the_first_refresh_the_figures_come_from_the_attempts(
     assert (figures.total_attempts, figures.average_score, figures.pass_rate) == (1, 50, 100)
     assert (figures.high_risk_count, figures.average_integrity, figures.average_lmi, figures.flagged) == (1, 0.4, 60, 1)
     assert (risks.copy, risks.safe, risks.incapable, risks.no_interest, risks.unknown) == (1, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("is_refreshed", [False, True], ids=["live", "view"])
+async def test_a_practice_exam_has_averages_and_no_risks(
+    conn: AsyncConnection, seeded: SeededAttempt, is_refreshed: bool
+) -> None:
+    await conclude(conn, seeded, "copy", 0.4)
+    await conn.execute(update(Exam).values(kind=ExamKind.PRACTICE))
+    if is_refreshed:
+        await conn.exec_driver_sql("REFRESH MATERIALIZED VIEW exam_performance_summary")
+    figures, risks = await exam_analytics.read_figures(conn, seeded.exam_id)
+    assert (figures.total_attempts, figures.average_score, figures.average_integrity) == (1, 50, 0.4)
+    assert (figures.high_risk_count, figures.flagged, risks.copy, risks.unknown) == (0, 0, 0, 1)
 
 
 async def test_without_attempts_the_averages_are_null(conn: AsyncConnection) -> None:

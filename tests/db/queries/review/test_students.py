@@ -5,11 +5,12 @@ from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.errors import Forbidden, NotFound
-from db.models import ExamAttempt, PerformanceMetric
+from db.models import Exam, ExamAttempt, PerformanceMetric
 from db.queries.exams import permissions, rosters
 from db.queries.exams.permissions import Grants
 from db.queries.review import students
 from db.queries.review.students import FlaggedStudent
+from protocol.attempts import ExamKind
 from protocol.roles import Role
 from tests.factories import make_attempt, make_exam, make_user
 from tests.seeded_attempts import SeededAttempt, end, seed_attempt
@@ -102,6 +103,21 @@ async def test_students_with_a_flagged_attempt_need_attention(conn: AsyncConnect
     await conn.execute(update(ExamAttempt).values(flagged=True))
     (found,) = await list_flagged(conn, seeded.teacher_id, seeded.exam_id)
     assert (found.student_id, found.high_risk, found.current_risk_label) == (seeded.student_id, 0, None)
+
+
+@pytest.mark.parametrize("is_refreshed", [False, True], ids=["live", "view"])
+async def test_an_attempt_of_a_practice_exam_is_no_risk(
+    conn: AsyncConnection, seeded: SeededAttempt, is_refreshed: bool
+) -> None:
+    admin = await make_user(conn, role=Role.ADMIN)
+    await label(conn, seeded.attempt_id, "copy")
+    await conn.execute(update(ExamAttempt).values(flagged=True))
+    await conn.execute(update(Exam).values(kind=ExamKind.PRACTICE))
+    if is_refreshed:
+        await conn.exec_driver_sql("REFRESH MATERIALIZED VIEW student_risk_summary")
+    assert await list_flagged(conn, admin, role=Role.ADMIN) == []
+    assert await list_flagged(conn, seeded.teacher_id) == []
+    assert await list_flagged(conn, seeded.teacher_id, seeded.exam_id) == []
 
 
 async def test_the_risk_over_all_exams_is_for_users_who_may_see_all_of_them(

@@ -42,6 +42,14 @@ it("searches users by text and role", async () => {
   page.unmount();
 });
 
+it("asks before a person is erased", async () => {
+  respond({ "/admin/users": pageOf(GRACE) });
+  const page = await mount(<UsersPage />);
+  await page.click("Erase Grace");
+  expect(page.button("Erase forever").disabled).toBe(true);
+  page.unmount();
+});
+
 it("opens the form for a new user", async () => {
   respond({ "/admin/users": pageOf() });
   const page = await mount(<UsersPage />);

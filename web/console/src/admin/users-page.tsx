@@ -1,4 +1,4 @@
-/** Users, for administrators: search, create, deactivate, and allow teachers to create exams. */
+/** Users, for administrators: search, create, deactivate, erase, and allow teachers to create exams. */
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
@@ -7,16 +7,18 @@ import { Badge, Button, Dialog, Empty, Table, toast } from "@veritas/shared/ui/i
 import { usePages } from "../rest/load.ts";
 import type { UserRow } from "../rest/types.ts";
 import { api, login } from "../state.ts";
-import { USERS } from "../texts/admin.ts";
+import { ERASE, USERS } from "../texts/admin.ts";
 import { COMMON } from "../texts/shell.ts";
 import { Page } from "../ui/page.tsx";
 import { PagedList } from "../ui/paged-list.tsx";
+import { EraseDialog } from "./erase-dialog.tsx";
 import { NewUserForm } from "./new-user-form.tsx";
 import { UserSearch } from "./user-search.tsx";
 
 export function UsersPage(): JSX.Element {
   const query = useSignal({ q: "", role: "" });
   const creating = useSignal(false);
+  const erasing = useSignal<UserRow | null>(null);
   const list = usePages<UserRow>("/admin/users", query.value);
   const change = async (user: UserRow, changes: Partial<UserRow>, done: string): Promise<void> => {
     try {
@@ -45,7 +47,12 @@ export function UsersPage(): JSX.Element {
         <div class="v-card v-card-flush">
           <Table caption={USERS.title} hideCaption head={<Head />}>
             {list.items.map((user) => (
-              <User key={user.user_id} user={user} onChange={(changes, done) => void change(user, changes, done)} />
+              <User
+                key={user.user_id}
+                user={user}
+                onChange={(changes, done) => void change(user, changes, done)}
+                onErase={() => (erasing.value = user)}
+              />
             ))}
           </Table>
         </div>
@@ -53,6 +60,14 @@ export function UsersPage(): JSX.Element {
       <Dialog title={USERS.newUser} open={creating.value} onClose={() => (creating.value = false)}>
         <NewUserForm onCreated={onCreated} />
       </Dialog>
+      <EraseDialog
+        user={erasing.value}
+        onClose={() => (erasing.value = null)}
+        onErased={() => {
+          erasing.value = null;
+          list.reload();
+        }}
+      />
     </Page>
   );
 }
@@ -77,7 +92,10 @@ interface UserProps {
   onChange: (changes: Partial<UserRow>, done: string) => void;
 }
 
-function User({ user, onChange }: UserProps): JSX.Element {
+/** The roles whose users can be erased, as the hub allows it. */
+const ERASABLE: ReadonlySet<string> = new Set(["student", "teacher"]);
+
+function User({ user, onChange, onErase }: UserProps & { onErase: () => void }): JSX.Element {
   return (
     <tr>
       <th scope="row">
@@ -91,6 +109,11 @@ function User({ user, onChange }: UserProps): JSX.Element {
       <td data-align="end">
         {user.role === "teacher" && <ExamsButton user={user} onChange={onChange} />}
         {user.user_id !== login.user.value?.id && <ActiveButton user={user} onChange={onChange} />}
+        {ERASABLE.has(user.role) && (
+          <Button size="small" variant="quiet" aria-label={ERASE.openOf(user.name)} onClick={onErase}>
+            {ERASE.open}
+          </Button>
+        )}
       </td>
     </tr>
   );

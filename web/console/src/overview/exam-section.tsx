@@ -52,6 +52,7 @@ function ExamLine({ exam }: { exam: DashboardExam }): JSX.Element {
             {OVERVIEW.attemptsToGrade(exam.awaiting_grade)}
           </a>
         )}
+        {exam.kind === "practice" && <Badge tone="info">{EXAMS.practice}</Badge>}
         {!exam.is_published && <Badge>{EXAMS.draft}</Badge>}
       </div>
     </li>

@@ -14,6 +14,7 @@ it("lists exams with their states", async () => {
     { ...EXAM, exam_id: "3", is_published: false },
     { ...EXAM, exam_id: "4", opens_at: Date.now() + 3_600_000 },
     { ...EXAM, exam_id: "5", closes_at: 1 },
+    { ...EXAM, exam_id: "6", kind: "practice" },
   ];
   respond({ "/exams": pageOf(...exams) });
   const page = await mount(<ExamsPage />);
@@ -23,6 +24,7 @@ it("lists exams with their states", async () => {
   expect(states[2]).toBe("Draft");
   expect(states[3]).toMatch(/^Opens /);
   expect(states[4]).toBe("Closed");
+  expect(states.slice(5)).toEqual(["Practice", "Open"]);
   expect(page.text()).toContain("Physics · 1 hour · 2 students");
   page.unmount();
 });

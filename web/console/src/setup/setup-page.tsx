@@ -12,6 +12,7 @@ import { ExamNav } from "../ui/exam-nav.tsx";
 import { ExamState } from "../ui/values/exam-state.tsx";
 import { Loaded } from "../ui/loaded.tsx";
 import { Page } from "../ui/page.tsx";
+import { DeleteExam } from "./exam/delete-exam.tsx";
 import { Details } from "./exam/details.tsx";
 import { Items } from "./items/items.tsx";
 import { Permissions } from "./permissions/permissions.tsx";
@@ -78,7 +79,12 @@ function Panel({ tab, exam, loading }: PanelProps): JSX.Element {
   const readOnly = !exam.permissions.includes("can_edit");
   switch (tab) {
     case "details":
-      return <Details exam={exam} readOnly={readOnly} onSaved={loading.put} />;
+      return (
+        <div class="v-stack">
+          <Details exam={exam} readOnly={readOnly} onSaved={loading.put} />
+          {!readOnly && <DeleteExam exam={exam} />}
+        </div>
+      );
     case "questions":
       return <Items examId={exam.exam_id} readOnly={readOnly} onSaved={loading.reload} />;
     case "roster":

@@ -28,6 +28,27 @@ export const USERS = {
   roles: { student: "student", teacher: "teacher", admin: "administrator" } as Readonly<Record<string, string>>,
 } as const;
 
+export const ERASE = {
+  open: "Erase",
+  openOf: (name: string) => `Erase ${name}`,
+  title: (name: string) => `Erase ${name}`,
+  about:
+    "Everything about this person is deleted. Attempts stay with times and marks, and the audit log with ids only, both without the name. This cannot be undone.",
+  reason: "Reason",
+  reasonHelp: "It stays in the audit log.",
+  reasons: {
+    requested: "The person asked for it",
+    left: "The person has left",
+    legal: "The law requires it",
+    mistake: "The data should not exist",
+  },
+  force: "Also erase attempts that are held",
+  forceHelp: "By a flag that is not decided, or by an administrator.",
+  submit: "Erase forever",
+  erased: (attempts: number) =>
+    `The person is erased, with the data of ${attempts === 1 ? "1 attempt" : `${attempts} attempts`}.`,
+} as const;
+
 export const AUDIT = {
   title: "Audit log",
   about: "Actions of users, newest first. Entries cannot be changed.",

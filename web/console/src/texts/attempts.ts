@@ -43,6 +43,21 @@ export const ATTEMPT = {
   allExams: "All exams of this student",
 } as const;
 
+export const HOLDS = {
+  hold: "Hold the data",
+  title: "Hold the data of this attempt",
+  about: "Nothing of this attempt is deleted until you release the hold, also after the retention time.",
+  reason: "Reason",
+  reasonHelp: "For example: an appeal. Administrators see it, and the student in the download of their data.",
+  submit: "Hold",
+  held: "The data of this attempt are held.",
+  heldBy: (name: string, time: string, reason: string) => `Held by ${name} since ${time}: ${reason}`,
+  server: "the server",
+  until: (time: string) => `until ${time}`,
+  release: "Release",
+  released: "The hold is released. Data past their time are deleted within a day.",
+} as const;
+
 export const ANALYSIS = {
   none: "Not analyzed yet",
   noneText: "The analysis starts when the attempt has ended.",

@@ -30,6 +30,7 @@ export const EXAMS = {
   setupOf: (title: string) => ` of ${title}`,
   inProgress: (attempts: number) => `${attempts} in progress`,
   draft: "Draft",
+  practice: "Practice",
   opens: (time: string) => `Opens ${time}`,
   closed: "Closed",
   open: "Open",

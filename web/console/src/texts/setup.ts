@@ -26,6 +26,16 @@ export const PUBLISHING = {
   unpublished: "The exam is a draft again.",
 } as const;
 
+export const DELETE_EXAM = {
+  open: "Delete exam",
+  who: "Only the user who created the exam and administrators can delete it.",
+  title: (title: string) => `Delete “${title}”`,
+  about:
+    "The exam is deleted with its questions, students' attempts, events, answers, grades and flags. This cannot be undone.",
+  submit: "Delete forever",
+  deleted: (title: string) => `“${title}” is deleted.`,
+} as const;
+
 export const EXAM_FORM = {
   newTitle: "New exam",
   create: "Create draft",
@@ -43,6 +53,11 @@ export const EXAM_FORM = {
   inZone: (zone: string) => `In your time zone, ${zone}.`,
   understood: (time: string, zone: string) => `That is ${time} (${zone}).`,
   instructions: "Instructions",
+  kind: "Purpose",
+  real: "Real exam",
+  realHelp: "Counts in the figures of its students.",
+  practice: "Practice",
+  practiceHelp: "Counts in no figures. Each attempt is deleted with its data 7 days after its end.",
   monitoring: "Monitoring",
   browser: "Browser only",
   browserHelp: "Leaving the page or fullscreen, pasting. Students are not filmed.",

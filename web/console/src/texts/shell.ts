@@ -5,6 +5,7 @@ export const COMMON = {
   tryAgain: "Try again",
   showMore: "Show more",
   cancel: "Cancel",
+  typeToConfirm: "To confirm, type this name",
   actions: "Actions",
   search: "Search",
   all: "All",

@@ -287,6 +287,7 @@ export interface ExamLine {
   awaiting_review: number;
   awaiting_grade: number;
   open_flags: number;
+  kind: ExamKind;
   permissions: Permission[];
 }
 

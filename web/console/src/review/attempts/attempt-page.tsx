@@ -8,6 +8,7 @@ import { Button, Empty, Notice, Tabs } from "@veritas/shared/ui/index.ts";
 import { fileName, saveExport } from "../../rest/download.ts";
 import { type Loading, useLoad } from "../../rest/load.ts";
 import type { AttemptSummary, FlagView, Monitoring } from "../../rest/types.ts";
+import { login } from "../../state.ts";
 import { ATTEMPT } from "../../texts/attempts.ts";
 import { NAVIGATION } from "../../texts/shell.ts";
 import { Loaded } from "../../ui/loaded.tsx";
@@ -17,6 +18,7 @@ import { decideByRest } from "../flags/decisions.ts";
 import { FlagCard } from "../flags/flag-card.tsx";
 import { Timeline } from "../timeline/timeline.tsx";
 import { Analysis } from "../analysis/analysis.tsx";
+import { Holds } from "./holds.tsx";
 import { AttemptHead } from "./attempt-head.tsx";
 
 /** While an analysis is under way, the attempt is fetched again after this time. */
@@ -40,6 +42,9 @@ export function AttemptPage({ attemptId }: { attemptId: string }): JSX.Element {
       actions={attempt !== null && <EventsDownload attempt={attempt} />}
     >
       {attempt?.events_deleted_at != null && <Notice>{ATTEMPT.eventsDeleted}</Notice>}
+      {attempt !== null && attempt.completed_at !== null && login.user.value?.role === "admin" && (
+        <Holds attempt={attempt} />
+      )}
       <Loaded from={loading} what={ATTEMPT.what}>
         {(page) => <AttemptTabs attemptId={attemptId} page={page} loading={loading} />}
       </Loaded>

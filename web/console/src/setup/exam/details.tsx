@@ -35,7 +35,7 @@ export function Details({ exam, readOnly, onSaved }: DetailsProps): JSX.Element 
 
 function fieldsOf(exam: ExamView): ExamFields {
   const { title, subject, topic, description, duration_minutes, passing_score } = exam;
-  const { opens_at, closes_at, enable_model } = exam;
+  const { opens_at, closes_at, enable_model, kind } = exam;
   return {
     title,
     subject,
@@ -46,6 +46,7 @@ function fieldsOf(exam: ExamView): ExamFields {
     opens_at,
     closes_at,
     enable_model,
+    kind,
     preset: "browser",
   };
 }

@@ -15,7 +15,9 @@ it("submits what was typed", async () => {
   await page.type("Points to pass", "5");
   await page.type("Opens", "2026-12-01T09:00");
   await page.type("Instructions", "Good luck.");
-  page.host.querySelectorAll<HTMLInputElement>("input[type=radio]")[1]?.click();
+  page.host.querySelectorAll<HTMLInputElement>("input[name=kind]")[1]?.click();
+  await settle();
+  page.host.querySelectorAll<HTMLInputElement>("input[name=preset]")[1]?.click();
   await settle();
   await page.submit();
   expect(sent[0]).toMatchObject({
@@ -25,6 +27,7 @@ it("submits what was typed", async () => {
     opens_at: fromLocal("2026-12-01T09:00"),
     closes_at: null,
     description: "Good luck.",
+    kind: "practice",
     preset: "camera",
   });
   page.unmount();

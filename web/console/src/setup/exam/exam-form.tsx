@@ -8,6 +8,7 @@ import { useFormAction } from "../../rest/action.ts";
 import { EXAM_FORM } from "../../texts/setup.ts";
 import { ErrorNotice } from "../../ui/error-notice.tsx";
 import { type ExamFields, fromLocal, toLocal } from "./fields.ts";
+import { KindChoice } from "./kind-choice.tsx";
 import { PresetChoice } from "./preset-choice.tsx";
 
 const FIELDS = [
@@ -19,6 +20,7 @@ const FIELDS = [
   "passing_score",
   "opens_at",
   "closes_at",
+  "kind",
   "preset",
 ];
 const TEXT_LIMIT = 200;
@@ -61,6 +63,7 @@ export function ExamForm({ start, isNew, readOnly = false, submit, onSubmit }: E
         <TimeField {...group} name="closes_at" label={EXAM_FORM.closes} help={EXAM_FORM.closesHelp} />
       </div>
       <DescriptionField {...group} />
+      <KindChoice value={fields.value.kind} readOnly={readOnly} onChange={(kind) => group.set({ kind })} />
       {isNew && <PresetChoice value={fields.value.preset} onChange={(preset) => group.set({ preset })} />}
       <Check
         checked={fields.value.enable_model}

@@ -11,6 +11,7 @@ export interface ExamFields {
   opens_at: number | null;
   closes_at: number | null;
   enable_model: boolean;
+  kind: "real" | "practice";
   preset: "browser" | "camera";
 }
 
@@ -24,6 +25,7 @@ export const NEW_EXAM: ExamFields = {
   opens_at: null,
   closes_at: null,
   enable_model: false,
+  kind: "real",
   preset: "browser",
 };
 

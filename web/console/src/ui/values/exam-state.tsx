@@ -1,4 +1,4 @@
-/** The state of an exam as a badge: in progress, draft, opens later, closed or open. */
+/** The state of an exam as badges: whether it is practice, and in progress, draft, opens later, closed or open. */
 
 import type { JSX } from "preact";
 import { formatMoment } from "@veritas/shared/time.ts";
@@ -7,9 +7,20 @@ import type { ExamView } from "../../rest/types.ts";
 import { now } from "../../state.ts";
 import { EXAMS } from "../../texts/overview.ts";
 
-type ExamStateProps = { exam: Pick<ExamView, "is_published" | "running_attempts" | "opens_at" | "closes_at"> };
+type ExamStateProps = {
+  exam: Pick<ExamView, "is_published" | "running_attempts" | "opens_at" | "closes_at" | "kind">;
+};
 
 export function ExamState({ exam }: ExamStateProps): JSX.Element {
+  return (
+    <>
+      {exam.kind === "practice" && <Badge tone="info">{EXAMS.practice}</Badge>}
+      <State exam={exam} />
+    </>
+  );
+}
+
+function State({ exam }: ExamStateProps): JSX.Element {
   if (exam.running_attempts > 0) {
     return (
       <Badge tone="good" icon="online">
