@@ -27,6 +27,12 @@ After = Annotated[str | None, QueryParameter(description="`next` of the previous
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 """A time in a cursor, as precise as in PostgreSQL. With milliseconds, rows would be skipped."""
 
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+"""A number in a cursor that PostgreSQL has as `integer`, such as the number of an attempt."""
+
+BigNumber = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""A number in a cursor that PostgreSQL has as `bigint`, such as the number of an event."""
+
 T = TypeVar("T")
 KeyT = TypeVar("KeyT")
 
@@ -54,6 +60,8 @@ def write_cursor(key: object) -> str:
 
 def read_cursor(after: str | None, shape: type[KeyT], max_chars: int = CURSOR_CHARS) -> KeyT | None:
     """Decode a cursor to a sort key of this type, such as UUID or `tuple[Moment, UUID]`; None for the first page.
+
+    Numbers need bounds (`Number`, `BigNumber`): PostgreSQL would fail with larger ones.
 
     Raises Invalid if it is not the cursor of a page of this list.
     """

@@ -14,7 +14,7 @@ from db.unit import change
 from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest, record_action
-from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
+from hub.rest.http.paging import PAGE, After, Limit, Number, Page, make_page, read_cursor
 
 
 @get(
@@ -32,7 +32,7 @@ async def list_attempts(
     limit: Limit = PAGE,
 ) -> Page[AttemptSummary]:
     """List the attempts of an exam by their numbers."""
-    last = read_cursor(after, int)
+    last = read_cursor(after, Number)
     async with change(engine, None) as unit:
         record_action(unit, request, principal.user_id, "list_attempts", "exam", exam_id)
         found = await attempts.list_attempts(unit.conn, exam_id, user_id=principal.user_id, after=last, limit=limit + 1)

@@ -16,7 +16,7 @@ from db.unit import change
 from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest, record_action
-from hub.rest.http.paging import PAGE, After, Limit, make_page, read_cursor
+from hub.rest.http.paging import PAGE, After, Limit, Number, make_page, read_cursor
 from judgement.rules import describe
 from judgement.score.precision import compute_precision
 
@@ -68,7 +68,7 @@ async def read_analytics(
     limit: Limit = PAGE,
 ) -> Analytics:
     """Read averages, distributions, items and rules of the attempts that have ended, and a page of all attempts."""
-    after_number = read_cursor(after, int)
+    after_number = read_cursor(after, Number)
     async with change(engine, None) as unit:
         conn = unit.conn
         record_action(unit, request, principal.user_id, "read_analytics", "exam", exam_id)

@@ -26,7 +26,7 @@ from db.unit import change
 from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest, record_action
-from hub.rest.http.csv import Cell, write_rows, write_time
+from hub.rest.http.csv import Cell, write_heading, write_rows, write_time
 from hub.rest.teacher.timeline import Citations, group_citations
 from judgement.rules import describe
 from protocol.roles import Permission
@@ -93,7 +93,7 @@ def _stream(parts: AsyncIterator[bytes], name: str) -> Stream:
 
 async def write_events(engine: AsyncEngine, attempt_id: UUID, citations: Citations) -> AsyncIterator[bytes]:
     """Write the events of an attempt in parts. Between two parts no connection is held."""
-    yield write_rows([EVENT_COLUMNS])
+    yield write_heading(EVENT_COLUMNS)
     positions: Mapping[UUID, int] = {}
     while True:
         async with engine.connect() as conn:
@@ -110,7 +110,7 @@ async def write_events(engine: AsyncEngine, attempt_id: UUID, citations: Citatio
 
 async def write_flags(engine: AsyncEngine, exam_id: UUID) -> AsyncIterator[bytes]:
     """Write the flags of an exam in parts. Between two parts no connection is held."""
-    yield write_rows([FLAG_COLUMNS])
+    yield write_heading(FLAG_COLUMNS)
     after: UUID | None = None
     while True:
         async with engine.connect() as conn:

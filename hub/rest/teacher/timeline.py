@@ -24,7 +24,7 @@ from db.unit import change
 from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest, record_action
-from hub.rest.http.paging import PAGE, After, Limit, read_cursor, write_cursor
+from hub.rest.http.paging import PAGE, After, BigNumber, Limit, read_cursor, write_cursor
 from hub.rest.teacher.flag_views import FlagView, show_case
 from protocol.flags import Severity, flag_counts
 from protocol.limits import NAME_CHARS, SEVERITY_CHARS
@@ -107,7 +107,7 @@ async def read_monitoring(
     limit: Limit = PAGE,
 ) -> Monitoring:
     """Read a page of the events of one attempt, its analysis, and its flags with their evidence."""
-    positions = read_cursor(after, list[tuple[UUID, int]], CURSOR_CHARS)
+    positions = read_cursor(after, list[tuple[UUID, BigNumber]], CURSOR_CHARS)
     async with change(engine, None) as unit:
         conn = unit.conn
         await access.require_for_attempt(conn, attempt_id, principal.user_id, Permission.VIEW)

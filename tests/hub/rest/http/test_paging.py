@@ -1,5 +1,7 @@
 import base64
+import re
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -7,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.errors import Invalid
-from hub.rest.http.paging import Moment, make_page, read_cursor, write_cursor
+from hub.rest.http.paging import BigNumber, Moment, Number, make_page, read_cursor, write_cursor
 
 MOMENTS = st.datetimes(timezones=st.just(UTC))
 
@@ -44,6 +46,28 @@ def test_a_cursor_of_another_list_or_encoding_is_rejected() -> None:
         with pytest.raises(Invalid):
             read_cursor(after, shape)
     assert read_cursor(aside, tuple[Moment, UUID]) is not None
+
+
+@given(st.integers(-(2**70), 2**70))
+def test_a_number_that_postgresql_cannot_have_is_rejected(number: int) -> None:
+    for shape, most in ((Number, 2**31 - 1), (BigNumber, 2**63 - 1)):
+        if 0 <= number <= most:
+            assert read_cursor(write_cursor(number), shape) == number
+            continue
+        cursor = base64.urlsafe_b64encode(str(number).encode()).rstrip(b"=").decode()
+        with pytest.raises(Invalid):
+            read_cursor(cursor, shape)
+
+
+def test_no_list_has_a_cursor_with_a_number_without_bounds() -> None:
+    calls = [
+        line
+        for path in Path("hub/rest").rglob("*.py")
+        for line in path.read_text().splitlines()
+        if "read_cursor(" in line
+    ]
+    assert len(calls) > 10
+    assert [line for line in calls if re.search(r"\bint\b", line.replace("max_chars: int", ""))] == []
 
 
 def test_a_list_begins_without_a_cursor() -> None:

@@ -1,6 +1,8 @@
+import base64
 from datetime import UTC, datetime
 from uuid import uuid4
 
+import pytest
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -50,6 +52,7 @@ async def test_an_attempt_in_the_list_has_its_results_and_open_flags(classroom: 
         "attempt_id": str(attempt_id),
         "exam_id": str(classroom.exam_id),
         "title": "Physics",
+        "events_deleted_at": None,
         "student_id": line["student_id"],
         "name": "Eve Example",
         "ix": 1,
@@ -74,3 +77,22 @@ async def test_attempts_need_a_permission(classroom: Classroom) -> None:
     viewer = await classroom.teacher_with(Permission.VIEW)
     assert (await viewer.get(path)).json() == {"items": [], "next": None}
     assert (await viewer.get(f"/teacher/exams/{uuid4()}/attempts")).status_code == 404
+
+
+@pytest.mark.parametrize("number", [-1, 2**31, 2**63, 10**30])
+async def test_a_cursor_beyond_all_numbers_is_rejected(classroom: Classroom, number: int) -> None:
+    attempt_id = await classroom.start_attempt()
+    stream_id = await classroom.record(attempt_id)
+    exam = f"/teacher/exams/{classroom.exam_id}"
+    for path, key in (
+        (f"{exam}/attempts", str(number)),
+        (f"{exam}/analytics", str(number)),
+        (f"/teacher/attempts/{attempt_id}/monitoring", f'[["{stream_id}",{number}]]'),
+    ):
+        after = base64.urlsafe_b64encode(key.encode()).rstrip(b"=").decode()
+        answer = await classroom.teacher.get(path, after=after)
+        if path.endswith("/monitoring") and 0 <= number < 2**63:
+            assert answer.status_code == 200
+            continue
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid"), path
+        assert [fault["path"] for fault in answer.json()["errors"]] == ["query.after"]

@@ -5,6 +5,7 @@ from uuid import uuid4
 from sqlalchemy import QueuePool, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from hub.rest.http.csv import BOM
 from hub.rest.teacher.exports import EVENT_COLUMNS, FLAG_COLUMNS, ROWS_AT_ONCE, write_events
 from hub.rest.teacher.timeline import group_citations
 from protocol.roles import Permission
@@ -18,7 +19,8 @@ async def download(caller: Caller, path: str) -> list[dict[str, str]]:
     answer = await caller.get(path)
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-    return list(csv.DictReader(io.StringIO(answer.content.decode(), newline="")))
+    assert answer.content.startswith(BOM.encode()), "Excel reads UTF-8 only with it"
+    return list(csv.DictReader(io.StringIO(answer.content.decode().removeprefix(BOM), newline="")))
 
 
 async def test_events_are_exported_in_timeline_order_with_their_flags(classroom: Classroom) -> None:
