@@ -48,6 +48,7 @@ export const makeAttempt = (more: object = {}): AttemptView =>
 export const makeEnrolment = (more: Partial<Enrolment> = {}): Enrolment =>
   ({
     exam_id: "exam",
+    teacher: "Tess Example",
     title: "Physics",
     subject: "",
     topic: "",

@@ -50,6 +50,7 @@ export const listTexts = {
     closed: { text: "Closed", tone: "neutral" },
     done: { text: "Handed in", tone: "neutral" },
   } satisfies Record<Enrolment["state"], { text: string; tone: Tone }>,
+  teacher: "Teacher:",
   opens: (when: string) => `Opens ${when}.`,
   startUntil: (when: string) => `You can start until ${when}.`,
   ends: (when: string) => `Ends ${when}.`,

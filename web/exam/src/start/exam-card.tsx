@@ -18,6 +18,9 @@ export function ExamCard({ exam }: { exam: Enrolment }): JSX.Element {
       <p class="v-soft" dir="auto">
         {details.filter((detail) => detail !== "").join(" · ")}
       </p>
+      <p class="v-soft">
+        {texts.teacher} <bdi>{exam.teacher}</bdi>
+      </p>
       <Dates exam={exam} />
       <Action exam={exam} />
     </li>

@@ -47,7 +47,8 @@ describe("the list", () => {
       { state: "running", attempt, title: "C" },
       { state: "done", attempt, title: "D" },
     );
-    for (const part of ["Opens ", "You can start until ", "Ends ", "1 h 30 min"]) expect(text(root)).toContain(part);
+    for (const part of ["Opens ", "You can start until ", "Ends ", "1 h 30 min", "Teacher: Tess Example"])
+      expect(text(root)).toContain(part);
     click(root, "Open receipt and result: D");
     expect(location.search).toBe("?attempt=x");
     click(root, "Read the notice and start: B");
