@@ -360,7 +360,7 @@ def downgrade() -> None:
     op.drop_index("ix_exam_attempts_events_left", table_name="exam_attempts")
     for column in ("answers_deleted_at", "reviews_deleted_at", "has_events_left", "events_deleted_at", "notice"):
         op.drop_column("exam_attempts", column)
-    op.drop_constraint("kind", "exams")
+    op.drop_constraint(op.f("ck_exams_kind"), "exams")
     op.drop_column("exams", "deleting_at")
     op.drop_column("exams", "kind")
     op.drop_column("users", "erased_at")
