@@ -126,11 +126,12 @@ def serve() -> None:
 
 
 @cli.command()
-def work() -> None:
-    """Run one worker process of a real deployment."""
+@click.option("--only", type=click.Choice(["model"]), help="Only request summaries from the language model.")
+def work(only: str | None) -> None:
+    """Run one worker process of a real deployment. A language model needs a second one, with --only model."""
     settings = read_settings(WorkerSettings, read_environment())
-    logs.configure(settings.log_level, "worker")
-    asyncio.run(worker_main.run(settings))
+    logs.configure(settings.log_level, only or "worker")
+    asyncio.run(worker_main.run(settings, model_only=only == "model"))
 
 
 @cli.command()

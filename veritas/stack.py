@@ -1,4 +1,4 @@
-"""All of Veritas on one machine: PostgreSQL, Redis, a hub and a worker, supervised, and a first login.
+"""All of Veritas on one machine: PostgreSQL, Redis, a hub and its workers, supervised, and a first login.
 
 Only starts and supervises: each process is the same `veritas serve` or `veritas work` as in a real deployment.
 """
@@ -7,7 +7,7 @@ import socket
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -26,6 +26,9 @@ from veritas.errors import VeritasError
 
 HUB = "hub"
 WORKER = "worker"
+MODEL = "model"
+MODEL_URL = "VERITAS_LLM_BASE_URL"
+MODEL_KEY = "VERITAS_LLM_API_KEY"
 DRAIN_MS = "VERITAS_DRAIN_MS"
 SHORT_DRAIN_MS = "500"
 """Ctrl-C ends the only hub, so its clients have no other hub to move to."""
@@ -58,8 +61,13 @@ async def run_stack(environ: Mapping[str, str]) -> AsyncIterator[Stack]:
                 await supervisor.start(Child(server.name, server.command, server.is_ready))
             await migrations.upgrade(servers.owner_url)
             login = await _first_login(settings, environ)
-            await supervisor.start(_child(HUB, "serve", environ, f"{base_url}/health/ready"))
-            await supervisor.start(_child(WORKER, "work", environ | {DATABASE: servers.worker_url}))
+            keyless = {name: value for name, value in environ.items() if name != MODEL_KEY}
+            await supervisor.start(_child(HUB, ["serve"], keyless, f"{base_url}/health/ready"))
+            await supervisor.start(_child(WORKER, ["work"], keyless | {DATABASE: servers.worker_url}))
+            if environ.get(MODEL_URL):
+                # The port of the metrics is the worker's: this process takes a free one and logs it.
+                of_model = environ | {DATABASE: servers.worker_url, "VERITAS_METRICS_PORT": "0"}
+                await supervisor.start(_child(MODEL, ["work", "--only", "model"], of_model))
             addresses = Addresses(
                 servers.database_url, servers.redis_url, base_url, servers.worker_url, servers.owner_url
             )
@@ -92,10 +100,10 @@ async def _first_login(settings: DatabaseSettings, environ: Mapping[str, str]) -
         await engine.dispose()
 
 
-def _child(name: str, verb: str, environ: Mapping[str, str], ready_url: str | None = None) -> Child:
+def _child(name: str, words: Sequence[str], environ: Mapping[str, str], ready_url: str | None = None) -> Child:
     log: Path = data_dir(environ) / f"{name}.log"
     environ = {DRAIN_MS: SHORT_DRAIN_MS} | dict(environ)
-    command = ChildCommand(argv=(sys.executable, "-m", "veritas.cli", verb), environ=environ, log=log)
+    command = ChildCommand(argv=(sys.executable, "-m", "veritas.cli", *words), environ=environ, log=log)
 
     def is_ready(_pid: int) -> bool:
         return ready_url is None or _answers(ready_url)

@@ -1,6 +1,7 @@
 """One worker process: jobs from the queues and periodic tasks, side by side, until a signal.
 
-It builds all parts. No part waits for Redis, and none ends because PostgreSQL is away for a while.
+It builds all parts, either those of the evaluation or that of the model: never both in one process. No part waits for
+Redis, and none ends because PostgreSQL is away for a while.
 """
 
 import asyncio
@@ -16,8 +17,8 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import create_engine
-from db.errors import AWAY
-from db.jobs import LLM_JOB_LIMIT_S, MODEL_QUEUE
+from db.errors import AWAY, SettingsError
+from db.jobs import LLM_JOB_LIMIT_S, MODEL_QUEUE, Handler
 from db.notify import Notifier
 from db.periodic import Periodic
 from db.queries.retention import worker_settings
@@ -54,21 +55,33 @@ LLM_POLL_S: Final = 5.0
 
 
 class Parts:
-    """The parts of a worker process, and the periodic tasks that run them."""
+    """The parts of a worker process: its queues with their jobs, and its periodic tasks.
+
+    The model has a process of its own, so that nothing that its server answers can harm the evaluation. Where no model
+    is set, the worker only marks the analyses that wait for one.
+    """
 
     def __init__(self, settings: WorkerSettings, engine: AsyncEngine, notifier: Notifier, model: Model | None) -> None:
-        self.evaluator = Evaluator(engine, notifier)
+        self.jobs: dict[str, Handler] = {}
+        self.llm_jobs: dict[str, Handler] = {}
+        self.tasks: list[Periodic] = []
+        self._ending: list[Callable[[], None]] = []
+        if model is None:
+            self._add_evaluation(settings, engine, notifier)
+        if model is not None or not settings.llm_base_url:
+            self._add_model(settings, engine, notifier, model)
+
+    def _add_evaluation(self, settings: WorkerSettings, engine: AsyncEngine, notifier: Notifier) -> None:
+        evaluator = Evaluator(engine, notifier)
         views = summary_views.SummaryViews(engine)
-        self.analyst = Analyst(engine, notifier, self.evaluator, views)
-        self.summarizer = LlmSummarizer(
-            engine, notifier, model, timeout_s=settings.llm_timeout_s, exam_tokens=settings.llm_exam_tokens
-        )
+        analyst = Analyst(engine, notifier, evaluator, views)
         sweep_s = settings.sweep_ms / 1000
         expire = partial(instruction_expiry.expire_instructions, engine, notifier)
-        self.tasks = [
-            _periodic("model", LLM_POLL_S, self.summarizer.poll),
-            _periodic("sweep", sweep_s, Sweep(engine, self.evaluator).run),
-            _periodic("analyses", sweep_s, self.analyst.poll),
+        self.jobs |= {EVALUATE: evaluator.handle, ANALYZE: analyst.handle}
+        self._ending += [evaluator.finish, analyst.finish]
+        self.tasks += [
+            _periodic("sweep", sweep_s, Sweep(engine, evaluator).run),
+            _periodic("analyses", sweep_s, analyst.poll),
             _periodic("views", summary_views.EVERY_S, views.keep_fresh),
             _periodic("coverage", coverage.EVERY_S, coverage.CoverageUpdater(engine, notifier).poll),
             _periodic("absences", lost_connections.EVERY_S, lost_connections.LostConnectionDetector(engine).poll),
@@ -79,11 +92,20 @@ class Parts:
             _periodic("retention", retention.EVERY_S, retention.Retention(engine, times_of(settings)).poll),
         ]
 
+    def _add_model(
+        self, settings: WorkerSettings, engine: AsyncEngine, notifier: Notifier, model: Model | None
+    ) -> None:
+        summarizer = LlmSummarizer(
+            engine, notifier, model, timeout_s=settings.llm_timeout_s, exam_tokens=settings.llm_exam_tokens
+        )
+        self.llm_jobs[LLM_SUMMARY] = summarizer.handle
+        self._ending.append(summarizer.finish)
+        self.tasks.append(_periodic("model", LLM_POLL_S, summarizer.poll))
+
     def finish(self) -> None:
         """Let everything end after the transaction that it is in."""
-        self.evaluator.finish()
-        self.analyst.finish()
-        self.summarizer.finish()
+        for end in self._ending:
+            end()
         for task in self.tasks:
             task.stop()
 
@@ -93,18 +115,21 @@ def _periodic(name: str, every_s: float, work: Callable[[], Awaitable[None]]) ->
     return Periodic(name, every_s, work, at_once=True, on_failure=on_failure)
 
 
-async def run(settings: WorkerSettings, stop: asyncio.Event | None = None) -> None:
-    """Work until SIGTERM, SIGINT or `stop`. Running transactions end first.
+async def run(settings: WorkerSettings, stop: asyncio.Event | None = None, *, model_only: bool = False) -> None:
+    """Work until SIGTERM, SIGINT or `stop`: all but the model, or only the model. Running transactions end first.
 
-    Raises OSError if the metrics port is taken, and the errors that end one of its parts.
+    Raises SettingsError without a model to work with, OSError if the metrics port is taken, and the errors that end one
+    of its parts.
     """
+    if model_only and not settings.llm_base_url:
+        raise SettingsError("VERITAS_LLM_BASE_URL is not set: there is no model to work with")
     stop = stop or asyncio.Event()
     with _signals(stop), metrics.serve(settings.metrics_host, settings.metrics_port):
         engine = create_engine(settings)
         notifier = Notifier.connect(settings.redis_url, metrics.NOTIFICATIONS_FAILED.inc)
         try:
             async with asyncio.timeout(None) as limit:
-                await _work(settings, engine, notifier, stop, limit)
+                await _work(settings, engine, notifier, stop, limit, model_only=model_only)
         except TimeoutError:
             log.warning("stopped during a transaction")
         finally:
@@ -113,22 +138,30 @@ async def run(settings: WorkerSettings, stop: asyncio.Event | None = None) -> No
 
 
 async def _work(
-    settings: WorkerSettings, engine: AsyncEngine, notifier: Notifier, stop: asyncio.Event, limit: asyncio.Timeout
+    settings: WorkerSettings,
+    engine: AsyncEngine,
+    notifier: Notifier,
+    stop: asyncio.Event,
+    limit: asyncio.Timeout,
+    *,
+    model_only: bool,
 ) -> None:
-    model = OpenAIModel(settings) if settings.llm_base_url else None
+    model = OpenAIModel(settings) if model_only else None
     async with contextlib.aclosing(model) if model else contextlib.nullcontext(), asyncio.TaskGroup() as group:
         parts = Parts(settings, engine, notifier, model)
-        jobs = {EVALUATE: parts.evaluator.handle, ANALYZE: parts.analyst.handle}
-        llm_jobs = {LLM_SUMMARY: parts.summarizer.handle}
-        group.create_task(take_jobs(jobs, settings.redis_url, stop), name="queue")
-        group.create_task(
-            take_jobs(llm_jobs, settings.redis_url, stop, queue=MODEL_QUEUE, limit_s=LLM_JOB_LIMIT_S),
-            name="model queue",
-        )
+        if parts.jobs:
+            group.create_task(take_jobs(parts.jobs, settings.redis_url, stop), name="queue")
+        if parts.llm_jobs:
+            group.create_task(
+                take_jobs(parts.llm_jobs, settings.redis_url, stop, queue=MODEL_QUEUE, limit_s=LLM_JOB_LIMIT_S),
+                name="model queue",
+            )
         for task in parts.tasks:
             group.create_task(task.run(), name=task.name)
         group.create_task(publish_settings(engine, settings), name="settings")
-        log.info("working")
+        log.info("working", model_only=model_only)
+        if settings.llm_base_url and not model_only:
+            log.info("summaries of the model need a process of its own: veritas work --only model")
         await stop.wait()
         parts.finish()
         limit.reschedule(asyncio.get_running_loop().time() + GRACE_S)

@@ -71,7 +71,12 @@ TABLES: Final[Mapping[str, TableRights]] = {
     "flags": TableRights(WRITE, WRITE),
     "flag_reviews": TableRights(ADD),
     "behavior_analysis": TableRights(WRITE, WRITE),
-    "model_runs": TableRights(READ, ADD),
+    # What was sent to a model stays as it was; only the result is added later.
+    "model_runs": TableRights(
+        READ,
+        "SELECT, INSERT, "
+        "UPDATE (model, state, output, error, claims_dropped, prompt_tokens, completion_tokens, duration_ms)",
+    ),
     "performance_metrics": TableRights(READ, WRITE),
     "exam_performance_summary": TableRights(READ),
     "student_risk_summary": TableRights(READ),

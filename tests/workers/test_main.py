@@ -10,15 +10,18 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.models import BehaviorAnalysis
+from db.clock import from_ms
+from db.errors import SettingsError
+from db.models import BehaviorAnalysis, ModelRun
 from db.notify import Notifier
 from db.settings import DatabaseSettings
 from tests import seeded_attempts
 from tests.factories import make_connection
 from tests.ports import free_port
+from tests.workers.llm.server import bomb, serve
 from tests.workers.rooms import AWAY, Room
 from veritas.embedded.valkey import Redis
 from workers import metrics
@@ -113,6 +116,64 @@ async def test_a_worker_killed_during_an_analysis_leaves_it_to_the_next(
     assert not await _is_analyzed(engine, seeded.attempt_id)
     async with working(settings_for(database, redis, sweep_ms=50)):
         await until(lambda: _is_analyzed(engine, seeded.attempt_id))
+
+
+async def test_a_bomb_and_the_death_of_the_model_process_do_not_touch_the_evaluation(
+    database: DatabaseSettings, redis: Redis, notifier: Notifier, engine: AsyncEngine, room: Room
+) -> None:
+    before, after = await room.add_attempts(2)
+    async with engine.begin() as conn:
+        waiting = await seeded_attempts.seed_attempt(conn)
+        await seeded_attempts.end(conn, waiting)
+        is_waiting = {"state": "done", "model_state": "pending", "revision": 1, "due_at": from_ms(0)}
+        analyses = update(BehaviorAnalysis).where(BehaviorAnalysis.attempt_id == waiting.attempt_id)
+        await conn.execute(analyses.values(is_waiting))
+    async with serve(await asyncio.to_thread(bomb, 300)) as server:
+        settings = settings_for(database, redis, sweep_ms=NEVER_MS)
+        settings = msgspec.structs.replace(settings, llm_base_url=server.url, llm_model="tiny")
+        environ = {
+            **os.environ,
+            "VERITAS_DATABASE_URL": database.database_url,
+            "VERITAS_REDIS_URL": redis.url,
+            "VERITAS_LLM_BASE_URL": server.url,
+            "VERITAS_LLM_MODEL": "tiny",
+        }
+        model = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "veritas.cli", "work", "--only", "model"), env=environ, cwd=ROOT
+        )
+        try:
+            async with working(settings):
+                await until(lambda: _has_failed_run(engine))
+                assert _peak_mib(model.pid) < 300
+                await room.store(before, AWAY)
+                await notifier.enqueue_evaluate([before.attempt_id])
+                await until(lambda: _has_flags(room, 1))
+                model.kill()
+                await model.wait()
+                await room.store(after, AWAY)
+                await notifier.enqueue_evaluate([after.attempt_id])
+                await until(lambda: _has_flags(room, 2))
+            assert len(server.requests) == 1, "only the model process sends requests"
+        finally:
+            if model.returncode is None:
+                model.kill()
+            await model.wait()
+
+
+async def _has_failed_run(engine: AsyncEngine) -> bool:
+    async with engine.connect() as conn:
+        return (await conn.execute(select(ModelRun.state))).scalars().all() == ["failed"]
+
+
+def _peak_mib(pid: int) -> float:
+    """The most memory that a process has used."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
+
+
+async def test_without_a_model_there_is_no_model_process(database: DatabaseSettings, redis: Redis) -> None:
+    with pytest.raises(SettingsError, match="VERITAS_LLM_BASE_URL"):
+        await run(settings_for(database, redis, sweep_ms=NEVER_MS), model_only=True)
 
 
 async def test_redis_may_be_killed_and_restarted_under_a_worker(

@@ -8,11 +8,19 @@ ModelError
 
 
 class ModelError(Exception):
-    """A model gave nothing that can be used."""
+    """A model gave nothing that can be used. `may_cost`: the model may have worked, and the request may be billed."""
+
+    def __init__(self, message: str, *, may_cost: bool = True) -> None:
+        super().__init__(message)
+        self.may_cost = may_cost
 
 
 class Unavailable(ModelError):
-    """The model cannot be reached, or is too slow, too busy or broken."""
+    """The model cannot be reached, or is too slow, too busy or broken. `after_s` is the pause that it asks for."""
+
+    def __init__(self, message: str, *, may_cost: bool = True, after_s: float | None = None) -> None:
+        super().__init__(message, may_cost=may_cost)
+        self.after_s = after_s
 
 
 class ModelRefused(ModelError):
@@ -20,4 +28,4 @@ class ModelRefused(ModelError):
 
 
 class BadVerdict(ModelError):
-    """The answer is not a valid verdict."""
+    """The answer is not a valid verdict, or breaks a limit for answers."""

@@ -11,6 +11,7 @@ import msgspec
 from protocol.flags import Severity
 from workers.llm.errors import BadVerdict
 from workers.llm.evidence import EventId, Prompt
+from workers.llm.names import is_line
 
 CLAIM_CHARS: Final = 600
 CLAIMS_MAX: Final = 12
@@ -115,11 +116,11 @@ def _keep_valid(claims: Sequence[Claim], evidence: Prompt, claims_max: int) -> t
 
 
 def _is_valid(claim: Claim | Suspicion, evidence: Prompt) -> bool:
-    """Return whether a claim has a text of valid length, no NUL, and cites only existing events."""
+    """Return whether a claim is one visible line of valid length, and cites only existing events."""
     text = claim.text.strip()
     return (
         0 < len(text) <= CLAIM_CHARS
-        and "\0" not in text
+        and is_line(text)
         and bool(claim.cites)
         and all(1 <= number <= len(evidence.events) for number in claim.cites)
     )

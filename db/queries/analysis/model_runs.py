@@ -1,7 +1,8 @@
 """Requests to a language model about ended attempts, and their results.
 
-A worker that waits for the model holds no transaction: a claim is a lease that expires. An answer about an older
-revision of the analysis is stored as a run and changes nothing. Never checks what a model writes.
+Each request is stored as a run before it is sent, with the most tokens that it can use: a process that is killed
+leaves a run that counts. A worker that waits for the model holds no transaction: a claim is a lease that expires. An
+answer about an older revision of the analysis is stored as a run and changes nothing. Never checks what a model writes.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -10,7 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ARRAY, Row, Text, any_, bindparam, cast, func, insert, literal, select, text, update
+from sqlalchemy import ARRAY, BigInteger, Row, Text, any_, bindparam, cast, func, insert, literal, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -36,7 +37,7 @@ from protocol.flags import FlagSource, FlagStatus, Severity
 
 
 class SummaryRequest(msgspec.Struct, frozen=True):
-    """An analysis that waits for a model's summary: its revision, and how many requests have failed."""
+    """An analysis that waits for a model's summary: its revision, and how many requests got no summary."""
 
     attempt_id: UUID
     revision: int
@@ -78,19 +79,15 @@ class TimedEvent(msgspec.Struct, frozen=True):
     data: dict[str, Any]
 
 
-class NewModelRun(msgspec.Struct, frozen=True, kw_only=True):
-    """One request to store: input, output and cost."""
+class RunResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of a request: output and cost. Without `tokens` the estimate of the request stays."""
 
-    attempt_id: UUID
-    revision: int
-    model: str
     state: ModelState
-    input: str
+    model: str = ""
     output: str | None = None
     error: str | None = None
     claims_dropped: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    tokens: tuple[int, int] | None = None
     duration_ms: int = 0
 
 
@@ -110,6 +107,9 @@ _waiting: Final = (
 )
 
 
+LOST: Final = "the process ended before it stored an answer"
+
+
 async def turn_off_pending(conn: AsyncConnection) -> int:
     """Mark every waiting analysis as "no model"; return how many."""
     off = await conn.execute(update(BehaviorAnalysis).where(_waiting).values(model_state=ModelState.OFF))
@@ -119,7 +119,10 @@ async def turn_off_pending(conn: AsyncConnection) -> int:
 async def claim_requests(
     conn: AsyncConnection, *, limit: int, lease_s: float, among: Collection[UUID] = ()
 ) -> list[SummaryRequest]:
-    """Claim analyses that wait for a model for `lease_s` seconds, all or those in `among`; the oldest first."""
+    """Claim analyses that wait for a model for `lease_s` seconds, all or those in `among`; the oldest first.
+
+    A request whose lease ended without a result counts as failed.
+    """
     named = BehaviorAnalysis.attempt_id == any_(literal(list(among), ARRAY(PG_UUID)))
     waiting = (
         select(BehaviorAnalysis.attempt_id)
@@ -133,7 +136,7 @@ async def claim_requests(
         .where(
             ModelRun.attempt_id == BehaviorAnalysis.attempt_id,
             ModelRun.revision == BehaviorAnalysis.revision,
-            ModelRun.state == ModelState.FAILED,
+            ModelRun.state.in_((ModelState.FAILED, ModelState.PENDING)),
         )
         .scalar_subquery()
     )
@@ -143,7 +146,9 @@ async def claim_requests(
         .values(due_at=func.now() + timedelta(seconds=lease_s))
         .returning(BehaviorAnalysis.attempt_id, BehaviorAnalysis.revision, failed.label("failed"))
     )
-    return [SummaryRequest(row.attempt_id, row.revision, row.failed) for row in claimed]
+    requests = [SummaryRequest(row.attempt_id, row.revision, row.failed) for row in claimed]
+    await fail_lost_runs(conn, [request.attempt_id for request in requests], LOST)
+    return requests
 
 
 async def postpone_request(conn: AsyncConnection, attempt_id: UUID, revision: int, after_s: float) -> None:
@@ -156,9 +161,10 @@ async def postpone_request(conn: AsyncConnection, attempt_id: UUID, revision: in
 
 
 async def count_tokens(conn: AsyncConnection, exam_id: UUID) -> int:
-    """Count the tokens of all requests about one exam."""
+    """Count the tokens of all requests about one exam; those without a result count with their estimate."""
+    used = func.greatest(ModelRun.prompt_tokens, 0).cast(BigInteger) + func.greatest(ModelRun.completion_tokens, 0)
     counted = await conn.execute(
-        select(func.coalesce(func.sum(ModelRun.prompt_tokens + ModelRun.completion_tokens), 0))
+        select(func.coalesce(func.sum(used), 0))
         .join(ExamAttempt, ExamAttempt.id == ModelRun.attempt_id)
         .where(ExamAttempt.exam_id == exam_id)
     )
@@ -326,9 +332,38 @@ async def find_earlier_answer(conn: AsyncConnection, attempt_id: UUID, shown: st
     return None if row is None else (row.model, row.output)
 
 
-async def store_run(conn: AsyncConnection, run: NewModelRun) -> None:
-    """Store a request and its answer."""
-    await conn.execute(insert(ModelRun).values(id=uuid7(), **msgspec.structs.asdict(run)))
+async def start_run(
+    conn: AsyncConnection, attempt_id: UUID, revision: int, shown: str, tokens: tuple[int, int]
+) -> UUID:
+    """Store a request that is about to be sent, with the most tokens of prompt and answer; return the run's id."""
+    run_id: UUID = uuid7()
+    values = {"id": run_id, "attempt_id": attempt_id, "revision": revision, "model": "", "state": ModelState.PENDING}
+    await conn.execute(
+        insert(ModelRun).values(**values, input=shown, prompt_tokens=tokens[0], completion_tokens=tokens[1])
+    )
+    return run_id
+
+
+async def finish_run(conn: AsyncConnection, run_id: UUID, result: RunResult) -> None:
+    """Store the result of a request."""
+    values = msgspec.structs.asdict(result)
+    tokens = values.pop("tokens")
+    if tokens is not None:
+        values |= {"prompt_tokens": tokens[0], "completion_tokens": tokens[1]}
+    await conn.execute(update(ModelRun).where(ModelRun.id == run_id).values(**values))
+
+
+async def fail_lost_runs(conn: AsyncConnection, attempt_ids: Collection[UUID], reason: str) -> int:
+    """Mark the requests about these attempts that have no result as failed; return how many. Their estimates stay."""
+    if not attempt_ids:
+        return 0
+    among = ModelRun.attempt_id == any_(literal(list(attempt_ids), ARRAY(PG_UUID)))
+    lost = await conn.execute(
+        update(ModelRun)
+        .where(among, ModelRun.state == ModelState.PENDING)
+        .values(state=ModelState.FAILED, error=reason)
+    )
+    return lost.rowcount
 
 
 async def lock_analysis(conn: AsyncConnection, attempt_id: UUID, revision: int) -> bool:

@@ -1,9 +1,11 @@
 """A real HTTP server that speaks the OpenAI API as far as Veritas does, and misbehaves on demand."""
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from io import BytesIO
 from typing import Any
 
 Misbehave = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -17,6 +19,7 @@ class ModelServer:
         self.reactions = list(reactions)
         self.requests: list[dict[str, Any]] = []
         self.authorization: list[str] = []
+        self.accepted_encodings: list[str] = []
         self.url = ""
 
     @property
@@ -31,6 +34,7 @@ class ModelServer:
             headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head.split("\r\n"))}
             self.requests.append(json.loads(await reader.readexactly(int(headers["content-length"]))))
             self.authorization.append(headers.get("authorization", ""))
+            self.accepted_encodings.append(headers.get("accept-encoding", ""))
             reaction = self.reactions.pop(0) if len(self.reactions) > 1 else self.reactions[0]
             if isinstance(reaction, bytes):
                 writer.write(reaction)
@@ -65,9 +69,9 @@ def respond(status: str, body: bytes, **headers: str) -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def say(content: str) -> bytes:
-    """A completion with this content."""
-    completion = {
+def complete(content: str, **changes: Any) -> bytes:
+    """The body of a completion with this content. A changed field that is None is left out."""
+    completion: dict[str, Any] = {
         "id": "one",
         "object": "chat.completion",
         "created": 0,
@@ -75,7 +79,17 @@ def say(content: str) -> bytes:
         "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content}}],
         "usage": {"prompt_tokens": 700, "completion_tokens": 100, "total_tokens": 800},
     }
-    return respond("200 OK", json.dumps(completion).encode())
+    return json.dumps({name: value for name, value in (completion | changes).items() if value is not None}).encode()
+
+
+def say(content: str, **changes: Any) -> bytes:
+    """A response with a completion."""
+    return respond("200 OK", complete(content, **changes))
+
+
+def use(prompt_tokens: object, completion_tokens: object = 100) -> dict[str, object]:
+    """The usage that a server reports."""
+    return {"prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens}
 
 
 def verdict(**fields: Any) -> str:
@@ -111,3 +125,27 @@ BUSY = respond("429 Too Many Requests", b'{"error": {"message": "slow down"}}', 
 BROKEN = respond("500 Internal Server Error", b'{"error": {"message": "boom"}}', retry_after="0.01")
 WRONG_KEY = respond("401 Unauthorized", b'{"error": {"message": "who are you"}}')
 NO_JSON = respond("200 OK", b"<html>a proxy's page</html>")
+
+
+def redirect(url: str) -> bytes:
+    return respond("307 Temporary Redirect", b"{}", location=url)
+
+
+def bomb(mebibytes: int) -> bytes:
+    """A small gzip response that becomes a completion of this size when it is decompressed."""
+    head, _, tail = complete("#").partition(b"#")
+    packer = gzip.GzipFile(fileobj=(packed := BytesIO()), mode="wb", compresslevel=1)
+    packer.write(head)
+    for _ in range(mebibytes):
+        packer.write(b"x" * 2**20)
+    packer.write(tail)
+    packer.close()
+    return respond("200 OK", packed.getvalue(), content_encoding="gzip")
+
+
+async def endless(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer with a body that never ends, until the client has disconnected."""
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n")
+    while True:
+        writer.write(b" " * 65_536)
+        await writer.drain()

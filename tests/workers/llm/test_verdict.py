@@ -42,8 +42,8 @@ def test_every_claim_is_kept_with_existing_events_or_counted(cites: list[list[in
     assert len(checked.summary) <= CLAIMS_MAX
 
 
-@pytest.mark.parametrize("text", ["", "  ", "x" * (CLAIM_CHARS + 1), "nul \0"])
-def test_a_claim_with_an_empty_or_too_long_text_is_dropped(text: str) -> None:
+@pytest.mark.parametrize("text", ["", "  ", "x" * (CLAIM_CHARS + 1), "nul \0", "two\nlines", "turned \u202e"])
+def test_a_claim_that_is_not_one_visible_line_is_dropped(text: str) -> None:
     assert check(read(verdict(summary=[{"text": text, "cites": [1]}])), EVIDENCE).dropped == 1
 
 

@@ -3,14 +3,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import msgspec
 import pytest
 from sqlalchemy import Row, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.models import BehaviorAnalysis
+from db.models import BehaviorAnalysis, ModelRun
 from db.queries.analysis import model_runs
-from db.queries.analysis.model_runs import NewModelRun, NewSummary, SummaryRequest
+from db.queries.analysis.model_runs import NewSummary, RunResult, SummaryRequest
 from db.queries.review import service_reports
 from protocol.analysis import AnalysisState, ModelState
 from tests.factories import make_flag, store_events
@@ -40,11 +39,15 @@ async def seeded(conn: AsyncConnection) -> SeededAttempt:
     return await seed_waiting(conn)
 
 
-def run(attempt_id: UUID, state: ModelState = ModelState.DONE, **values: Any) -> NewModelRun:
-    model_run = NewModelRun(
-        attempt_id=attempt_id, state=state, revision=1, model="m-1", input="shown", output="an answer"
-    )
-    return msgspec.structs.replace(model_run, **values)
+async def store_run(
+    conn: AsyncConnection, attempt_id: UUID, state: ModelState = ModelState.DONE, *, revision: int = 1, **result: Any
+) -> None:
+    run_id = await model_runs.start_run(conn, attempt_id, revision, "shown", (0, 0))
+    await model_runs.finish_run(conn, run_id, RunResult(state=state, model="m-1", output="an answer", **result))
+
+
+async def read_runs(conn: AsyncConnection) -> list[Row[Any]]:
+    return list(await conn.execute(select(ModelRun.__table__).order_by(ModelRun.id)))
 
 
 async def read_analysis(conn: AsyncConnection, seeded: SeededAttempt) -> Row[Any]:
@@ -85,9 +88,30 @@ async def test_two_workers_never_claim_the_same_analysis(engine: AsyncEngine) ->
 
 
 async def test_a_claim_counts_the_failed_requests_of_its_revision(conn: AsyncConnection, seeded: SeededAttempt) -> None:
-    await model_runs.store_run(conn, run(seeded.attempt_id, ModelState.FAILED, error="timeout"))
-    await model_runs.store_run(conn, run(seeded.attempt_id, ModelState.FAILED, error="timeout", revision=0))
+    await store_run(conn, seeded.attempt_id, ModelState.FAILED, error="timeout")
+    await store_run(conn, seeded.attempt_id, ModelState.FAILED, error="timeout", revision=0)
     assert await claim(conn) == [SummaryRequest(seeded.attempt_id, 1, 1)]
+
+
+async def test_a_request_whose_lease_ended_without_a_result_counts_as_failed_and_keeps_its_estimate(
+    conn: AsyncConnection, seeded: SeededAttempt
+) -> None:
+    await model_runs.start_run(conn, seeded.attempt_id, 1, "shown", (900, 100))
+    assert await model_runs.count_tokens(conn, seeded.exam_id) == 1_000
+    assert await claim(conn) == [SummaryRequest(seeded.attempt_id, 1, 1)]
+    (lost,) = await read_runs(conn)
+    assert (lost.state, lost.error, lost.input) == ("failed", model_runs.LOST, "shown")
+    assert await model_runs.count_tokens(conn, seeded.exam_id) == 1_000
+
+
+async def test_a_late_result_replaces_the_note_that_it_was_lost(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+    run_id = await model_runs.start_run(conn, seeded.attempt_id, 1, "shown", (900, 100))
+    assert await model_runs.fail_lost_runs(conn, [seeded.attempt_id], "lost") == 1
+    await model_runs.finish_run(conn, run_id, RunResult(state=ModelState.DONE, output="late", tokens=(7, 5)))
+    (run,) = await read_runs(conn)
+    assert (run.state, run.output, run.error, run.prompt_tokens, run.completion_tokens) == ("done", "late", None, 7, 5)
+    assert await model_runs.fail_lost_runs(conn, [seeded.attempt_id], "lost") == 0
+    assert await model_runs.fail_lost_runs(conn, [], "lost") == 0
 
 
 async def test_postponing_an_older_revision_changes_nothing(conn: AsyncConnection, seeded: SeededAttempt) -> None:
@@ -106,15 +130,22 @@ async def test_without_a_model_waiting_analyses_are_marked_as_such(
 async def test_tokens_are_counted_for_each_exam(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     other = await seed_waiting(conn)
     for attempt_id, tokens in ((seeded.attempt_id, 3), (seeded.attempt_id, 5), (other.attempt_id, 100)):
-        await model_runs.store_run(conn, run(attempt_id, prompt_tokens=tokens, completion_tokens=1))
+        await store_run(conn, attempt_id, tokens=(tokens, 1))
     assert await model_runs.count_tokens(conn, seeded.exam_id) == 10
     assert await model_runs.count_tokens(conn, uuid4()) == 0
 
 
+async def test_stored_nonsense_moves_no_budget(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+    """Negative and huge usages that earlier versions stored as they were reported."""
+    for tokens in ((-(10**9), -(10**9)), (2**31 - 1, 2**31 - 1), (3, 5)):
+        await store_run(conn, seeded.attempt_id, tokens=tokens)
+    assert await model_runs.count_tokens(conn, seeded.exam_id) == 2 * (2**31 - 1) + 8
+
+
 async def test_the_answer_to_an_equal_input_is_found_again(conn: AsyncConnection, seeded: SeededAttempt) -> None:
-    await model_runs.store_run(conn, run(seeded.attempt_id, ModelState.FAILED, output=None))
+    await store_run(conn, seeded.attempt_id, ModelState.FAILED)
     assert await model_runs.find_earlier_answer(conn, seeded.attempt_id, "shown") is None
-    await model_runs.store_run(conn, run(seeded.attempt_id))
+    await store_run(conn, seeded.attempt_id)
     assert await model_runs.find_earlier_answer(conn, seeded.attempt_id, "shown") == ("m-1", "an answer")
     assert await model_runs.find_earlier_answer(conn, seeded.attempt_id, "something else") is None
 

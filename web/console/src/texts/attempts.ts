@@ -80,7 +80,7 @@ export const ANALYSIS = {
   recap: " · a recap may help",
   summary: "Summary",
   byRules: "written from the flags, by template",
-  byModel: (model: string) => `written by ${model}`,
+  byModel: (model: string) => `written by a program: ${model}`,
   noSummary: "There is no summary yet.",
   recommendations: "Recommendations",
   originality: "Originality",

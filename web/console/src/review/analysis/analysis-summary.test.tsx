@@ -14,7 +14,7 @@ it("shows a summary of the rules", async () => {
 it("warns that a model can be wrong", async () => {
   const analysis = { ...ANALYSIS, llm_model_version: "model-1", model_state: "done", llm_summary: "" } as const;
   const page = await mount(<Summary analysis={analysis as never} />);
-  expect(page.text()).toContain("written by model-1");
+  expect(page.text()).toContain("written by a program: model-1");
   expect(page.text()).toContain("A language model can be wrong.");
   expect(page.text()).toContain("There is no summary yet.");
   page.unmount();
