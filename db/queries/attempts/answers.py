@@ -48,6 +48,16 @@ class LateAnswer(msgspec.Struct, frozen=True):
     late_ms: int
 
 
+class LateRevision(msgspec.Struct, frozen=True, kw_only=True):
+    """The last revision of an answer, stored `late_ms` after the end of the attempt. It does not count by itself."""
+
+    item: str
+    value: Any
+    revision: int
+    saved_at: int
+    late_ms: int
+
+
 _order: Final = (AttemptAnswer.occurred_at, AttemptAnswer.stream_id, AttemptAnswer.seq)
 _counted: Final = func.jsonb_extract_path(ExamAttempt.submission_data, COUNTED, AttemptAnswer.item)
 _ranked: Final = (
@@ -92,11 +102,18 @@ async def list_revisions(
 
 async def list_late_answers(conn: AsyncConnection, attempt_id: UUID) -> list[LateAnswer]:
     """List the items whose last answer arrived after the end and differs from the answer that counts."""
+    return [LateAnswer(one.item, one.late_ms) for one in await list_late_revisions(conn, attempt_id)]
+
+
+async def list_late_revisions(conn: AsyncConnection, attempt_id: UUID) -> list[LateRevision]:
+    """List the last answers that arrived after the end and differ from the answers that count, by item."""
     newer = func.row_number().over(partition_by=_ranked.c.item, order_by=_ranked.c.revision.desc()).label("newer")
-    newest = select(_ranked.c.item, _ranked.c.value, _ranked.c.stored_at, _ranked.c.stands, newer).subquery("newest")
+    newest = select(
+        _ranked.c.item, _ranked.c.value, _ranked.c.revision, _ranked.c.stored_at, _ranked.c.stands, newer
+    ).subquery("newest")
     counted = select(_ranked.c.item, _ranked.c.value).where(_ranked.c.stands).subquery("counted")
     found = await conn.execute(
-        select(newest.c.item, newest.c.stored_at, ExamAttempt.completed_at)
+        select(newest.c.item, newest.c.value, newest.c.revision, newest.c.stored_at, ExamAttempt.completed_at)
         .select_from(newest)
         .join(ExamAttempt, ExamAttempt.id == bindparam("attempt"))
         .outerjoin(counted, counted.c.item == newest.c.item)
@@ -109,7 +126,16 @@ async def list_late_answers(conn: AsyncConnection, attempt_id: UUID) -> list[Lat
         .order_by(newest.c.item),
         {"attempt": attempt_id},
     )
-    return [LateAnswer(row.item, to_ms(row.stored_at) - to_ms(row.completed_at)) for row in found]
+    return [
+        LateRevision(
+            item=row.item,
+            value=row.value,
+            revision=row.revision,
+            saved_at=to_ms(row.stored_at),
+            late_ms=to_ms(row.stored_at) - to_ms(row.completed_at),
+        )
+        for row in found
+    ]
 
 
 async def store_submitted(conn: AsyncConnection, attempt_id: UUID, given: Sequence[SubmittedAnswer]) -> int:

@@ -18,7 +18,7 @@ from db.models import AttemptGrade, Exam, ExamAttempt, ExamItem, User
 from db.queries import access
 from db.queries.analysis import analyses
 from db.queries.attempts import answers
-from db.queries.attempts.answers import Revision
+from db.queries.attempts.answers import LateRevision, Revision
 from db.queries.exams.items import Item
 from protocol.attempts import AttemptStatus, ItemKind, Marks, sum_points
 from protocol.roles import Permission
@@ -54,7 +54,7 @@ class ItemGrade(msgspec.Struct, frozen=True):
 
 
 class GradedAttempt(msgspec.Struct, frozen=True, kw_only=True):
-    """An attempt for grading: items with keys, answers that count, points, and marks.
+    """An attempt for grading: items with keys, answers that count, late answers, points, and marks.
 
     `status` shows whether it has ended, and `grade_final` whether the grade is final.
     """
@@ -64,6 +64,7 @@ class GradedAttempt(msgspec.Struct, frozen=True, kw_only=True):
     status: AttemptStatus
     items: list[Item]
     answers: Mapping[str, Revision]
+    late: Mapping[str, LateRevision]
     given: Mapping[str, StoredGrade]
     marks: Marks
     grade_final: bool
@@ -135,6 +136,7 @@ async def read_graded_attempt(conn: AsyncConnection, attempt_id: UUID, user_id: 
         status=AttemptStatus(row.status),
         items=items,
         answers=await answers.read_current_answers(conn, attempt_id),
+        late={one.item: one for one in await answers.list_late_revisions(conn, attempt_id)},
         given=await _read_given(conn, attempt_id),
         marks=Marks(row.score, most, row.percentage, row.passed),
         grade_final=row.grade_final_at is not None,

@@ -3,7 +3,7 @@
 Points from a teacher replace those from the answer key. Reading and grading must never happen without an audit row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -12,11 +12,13 @@ from litestar import Router, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_200_OK
+from msgspec import UNSET, UnsetType
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import Conflict, Forbidden, NotFound
 from db.notify import Notifier
 from db.queries.attempts import grades
+from db.queries.attempts.answers import LateRevision
 from db.queries.attempts.grades import GradedAttempt, ItemGrade, StoredGrade
 from db.queries.exams.items import Item
 from db.unit import change
@@ -41,8 +43,24 @@ class ReadAnswer(msgspec.Struct, frozen=True):
     saved_at: int
 
 
+class ReadLateAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The last answer, which arrived `late_ms` after the end. It does not count by itself: you may give points for it.
+
+    `points` is what the answer key would give for it; null where a grader decides.
+    """
+
+    value: Any
+    revision: int
+    saved_at: int
+    late_ms: int
+    points: float | None
+
+
 class GradedItem(msgspec.Struct, frozen=True, kw_only=True):
-    """One item with its key, the answer that counts, and its points. `by` is "key" or the name of a teacher."""
+    """One item with its key, the answer that counts, and its points. `by` is "key" or the name of a teacher.
+
+    `late` is a different answer that arrived after the end of the attempt.
+    """
 
     item: str
     kind: ItemKind
@@ -51,6 +69,7 @@ class GradedItem(msgspec.Struct, frozen=True, kw_only=True):
     answer_key: Any
     points: float
     answer: ReadAnswer | None
+    late: ReadLateAnswer | None
     given: StoredGrade | None
 
 
@@ -65,12 +84,24 @@ class GradedAttemptView(msgspec.Struct, frozen=True, kw_only=True):
     grade_final: bool
 
 
+class SeenGrade(msgspec.Struct, frozen=True):
+    """The points of an item as you saw them: `points` and `graded_at` of its `given`."""
+
+    points: float
+    graded_at: int
+
+
 class NewGrade(msgspec.Struct, frozen=True):
-    """Points for one item, from 0 to the maximum of the item."""
+    """Points for one item, from 0 to the maximum of the item.
+
+    `seen` is what you saw as `given`, null for no points: 409 if another grader has changed them since. Without `seen`,
+    the points replace any others.
+    """
 
     item: Annotated[str, msgspec.Meta(min_length=1, max_length=ITEM_CHARS)]
     points: Annotated[float, msgspec.Meta(ge=0, le=1e9)]
     comment: Text = ""
+    seen: SeenGrade | UnsetType | None = UNSET
 
 
 class GradeRequest(msgspec.Struct, frozen=True):
@@ -122,6 +153,7 @@ async def grade_attempt(
     async with change(engine, notifier) as unit:
         attempt = await grades.lock_graded_attempt(unit.conn, attempt_id, principal.user_id)
         new = _read_grades(data.grades, attempt.items)
+        _check_seen(data.grades, attempt.given)
         await grades.store_grades(unit.conn, attempt, new, principal.user_id, grading, final=data.final)
         points = {grade.item: f"{grade.points:g}" for grade in new}
         details = {"grades": msgspec.json.encode(points).decode(), "final": data.final}
@@ -155,6 +187,31 @@ def _read_grades(new: Sequence[NewGrade], items: Sequence[Item]) -> list[ItemGra
     return [ItemGrade(grade.item, grade.points, grade.comment) for grade in new]
 
 
+def _check_seen(new: Sequence[NewGrade], given: Mapping[str, StoredGrade]) -> None:
+    """Raise Conflict for an item whose points have changed since the grader saw them.
+
+    Points and a comment that are stored already are no conflict: a request may be repeated.
+    """
+    for grade in new:
+        stored = given.get(grade.item)
+        if isinstance(grade.seen, UnsetType) or _is_seen(grade.seen, stored):
+            continue
+        if stored is None:
+            raise Conflict(f"Item {grade.item} has no points any more. Reload and try again.")
+        if (stored.points, stored.comment) != (grade.points, grade.comment):
+            raise Conflict(
+                f"{stored.by} has graded item {grade.item} since you opened it. Reload and try again.",
+                by=stored.by,
+                at=stored.graded_at,
+            )
+
+
+def _is_seen(seen: SeenGrade | None, stored: StoredGrade | None) -> bool:
+    if seen is None or stored is None:
+        return seen is stored
+    return (seen.points, seen.graded_at) == (stored.points, stored.graded_at)
+
+
 def _view(attempt: GradedAttempt) -> GradedAttemptView:
     return GradedAttemptView(
         items=[_item(item, attempt) for item in attempt.items],
@@ -168,6 +225,7 @@ def _view(attempt: GradedAttempt) -> GradedAttemptView:
 
 def _item(item: Item, attempt: GradedAttempt) -> GradedItem:
     answer = attempt.answers.get(item.item)
+    late = attempt.late.get(item.item)
     return GradedItem(
         item=item.item,
         kind=item.kind,
@@ -176,5 +234,16 @@ def _item(item: Item, attempt: GradedAttempt) -> GradedItem:
         answer_key=item.answer_key,
         points=item.points,
         answer=None if answer is None else ReadAnswer(answer.value, answer.revision, answer.saved_at),
+        late=None if late is None else _late(item, late),
         given=attempt.given.get(item.item),
+    )
+
+
+def _late(item: Item, late: LateRevision) -> ReadLateAnswer:
+    return ReadLateAnswer(
+        value=late.value,
+        revision=late.revision,
+        saved_at=late.saved_at,
+        late_ms=late.late_ms,
+        points=grading.grade_item(item.kind, item.answer_key, item.points, late.value),
     )

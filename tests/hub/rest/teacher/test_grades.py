@@ -197,3 +197,47 @@ async def test_simultaneous_grading_is_serialized(grace: Caller, seeded: SeededA
     assert {response.status_code for response in answers} == {200}
     script = (await grace.get(path_of(seeded, "answers"))).json()
     assert (script["score"], script["passed"]) == (4, False)
+
+
+async def test_an_answer_that_arrived_after_the_end_is_shown_to_the_grader_and_does_not_count(
+    grace: Caller, seeded: SeededAttempt, engine: AsyncEngine
+) -> None:
+    async with engine.begin() as conn:
+        await answer(conn, seeded, "a", "y", 5_000)
+        await answer(conn, seeded, "b", ["x", "y"], 5_000)
+        await answer(conn, seeded, "d", "Because of its mass.", 5_000)
+    script = (await grace.get(path_of(seeded, "answers"))).json()
+    a, b, c, d = script["items"]
+    assert (a["answer"]["value"], a["given"]["points"]) == ("x", 2)
+    assert (a["late"]["value"], a["late"]["revision"], a["late"]["points"]) == ("y", 2, 0)
+    assert (b["answer"], b["late"]["value"]) == (None, ["x", "y"])
+    assert c["late"] is None
+    assert (d["late"]["value"], d["late"]["points"]) == ("Because of its mass.", None)
+    assert 0 <= d["late"]["late_ms"] < 60_000
+
+
+def seen_of(script: dict[str, Any], item: str) -> dict[str, Any] | None:
+    given_ = next(one for one in script["items"] if one["item"] == item)["given"]
+    return None if given_ is None else {"points": given_["points"], "graded_at": given_["graded_at"]}
+
+
+async def test_the_second_of_two_graders_learns_of_the_first(grace: Caller, seeded: SeededAttempt) -> None:
+    bodies = [{"grades": [{"item": "d", "points": points, "seen": None}]} for points in (3, 4, 5)]
+    answers = await asyncio.gather(*(grace.post(path_of(seeded), body) for body in bodies))
+    assert sorted(one.status_code for one in answers) == [200, 409, 409]
+    won = next(one for one in answers if one.status_code == 200).json()
+    stored = next(one for one in won["items"] if one["item"] == "d")["given"]
+    for lost in (one.json() for one in answers if one.status_code == 409):
+        assert (lost["code"], lost["by"], lost["at"]) == ("conflict", "Grace Example", stored["graded_at"])
+    assert given((await grace.get(path_of(seeded, "answers"))).json()) == given(won)
+
+
+async def test_points_replace_those_that_the_grader_saw(grace: Caller, seeded: SeededAttempt) -> None:
+    script = (await grace.get(path_of(seeded, "answers"))).json()
+    body = {"grades": [{"item": "a", "points": 1, "seen": seen_of(script, "a")}]}
+    first = await grace.post(path_of(seeded), body)
+    assert (first.status_code, given(first.json())["a"]) == (200, (1, "Grace Example"))
+    assert (await grace.post(path_of(seeded), body)).status_code == 200, "a repeated request is no conflict"
+    stale = {"grades": [{"item": "a", "points": 2, "seen": seen_of(script, "a")}]}
+    assert (await grace.post(path_of(seeded), stale)).status_code == 409
+    assert (await grace.post(path_of(seeded), {"grades": [{"item": "a", "points": 2}]})).status_code == 200
