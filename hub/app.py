@@ -35,6 +35,7 @@ from hub.handshake import Gate
 from hub.ingest.budget import Budget
 from hub.ingest.duplicates import Duplicates
 from hub.ingest.job_notifier import JobNotifier
+from hub.ingest.quotas import Quotas
 from hub.ingest.writer import Ingest
 from hub.lease import Lease
 from hub.monitor.admission import Admission
@@ -223,6 +224,7 @@ def _connect_parts(settings: HubSettings, limits: FailureLimits, timing: Timing)
         ingest=ingest,
         duplicates=duplicates,
         budget=budget,
+        quotas=Quotas(timing.quotas),
         presence=presence,
         registry=registry,
         results=results,

@@ -152,6 +152,15 @@ class Full(RequestError):
     retry_s = FULL_RETRY_S
 
 
+class OverQuota(RequestError):
+    """The attempt has sent far more than exams need. Keep the events and try again after `retry_s` seconds."""
+
+    def __init__(self, detail: str, wait_ms: int) -> None:
+        super().__init__(detail)
+        self.wait_ms = wait_ms
+        self.retry_s = -(-wait_ms // 1000)
+
+
 class TooManyFailures(RequestError):
     """Too many failed sign-ins came from this address.
 
@@ -232,6 +241,7 @@ MEANINGS: Final[dict[type[Exception], Meaning]] = {
     Ended: Meaning(410, "ended", "The attempt has ended", CloseCode.ENDED),
     TooLarge: Meaning(413, "too_large", "The request is too large", CloseCode.TOO_LARGE),
     ClientLeft: Meaning(400, "client_left", "The client has left", CloseCode.MALFORMED),
+    OverQuota: Meaning(429, "quota", "The attempt has sent too much", CloseCode.TOO_FAST),
     Full: Meaning(429, "full", "The service is full right now", CloseCode.OVERLOADED),
     TooManyFailures: Meaning(429, "too_many_failures", "Too many failed sign-ins", CloseCode.TOO_FAST),
     TooManyAccounts: Meaning(429, "too_many_accounts", "Too many accounts from this address", CloseCode.TOO_FAST),

@@ -29,6 +29,9 @@ UNFINISHED_EVICTED: Final = Counter(
 NETWORK_FAULTS: Final = Counter(
     "veritas_network_faults_total", HUB["veritas_network_faults_total"], ["kind"], registry=REGISTRY
 )
+QUOTA_REACHED: Final = Counter(
+    "veritas_quota_reached_total", HUB["veritas_quota_reached_total"], ["kind"], registry=REGISTRY
+)
 ROTATIONS: Final = Counter("veritas_streams_rotated_total", HUB["veritas_streams_rotated_total"], registry=REGISTRY)
 SERVER_LOST: Final = Counter(
     "veritas_events_lost_by_server_total", HUB["veritas_events_lost_by_server_total"], registry=REGISTRY

@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from hub.handshake import REFUSED_S
+from hub.ingest.quotas import QuotaLimits
 from hub.ingest.writer import FlushLimits
 from hub.lease import RENEW_S
 from hub.monitor.orphans import ORPHANS_S, SILENT_S, YOUNG_S
@@ -17,6 +18,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
 
     session: SessionTimes = SessionTimes()
     flush: FlushLimits = FlushLimits()
+    quotas: QuotaLimits = QuotaLimits()
     tick_s: float = TICK_S
     poll_s: float = POLL_S
     orphans_s: float = ORPHANS_S

@@ -43,7 +43,7 @@ CLOSE_MEANINGS: Final = {
     CloseCode.TOKEN_EXPIRED: "the token has expired: renew it first",
     CloseCode.GAP: "a sequence number was skipped: resume after `welcome.committed`",
     CloseCode.TOO_FAST: (
-        "more than two windows unacknowledged, too many needless `done`, or too many consoles of one user"
+        "more than two windows unacknowledged, or too many of something: hellos, needless `done`, consoles of one user"
     ),
     CloseCode.INTERNAL: "an error in the hub",
     CloseCode.OVERLOADED: "the database is not available, or the hub is full",
@@ -100,6 +100,7 @@ class ErrorCode(StrEnum):
     BAD_COMMAND = "bad_command"
     BUSY = "busy"
     UNAUTHENTICATED = "unauthenticated"
+    QUOTA = "quota"
 
 
 ERROR_MEANINGS: Final = {
@@ -116,5 +117,8 @@ ERROR_MEANINGS: Final = {
     ErrorCode.BAD_COMMAND: "a command or a focus with missing or contradicting fields",
     ErrorCode.BUSY: "not possible now: send it again, after `retry_ms` if given",
     ErrorCode.UNAUTHENTICATED: "the new token is not valid; 4401 follows",
+    ErrorCode.QUOTA: (
+        "the attempt has used up its allowance: go on when `window` allows it; after too many hellos, 4429 follows"
+    ),
 }
 """The meaning of each error code."""

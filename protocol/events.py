@@ -63,6 +63,7 @@ SERVER_EVENTS = {
     "ended": "an invigilator ended the attempt: reason, by",
     "stream_abandoned": "another queue took over before this stream was closed: stream, seq",
     "altered_resend": "events were sent again with different content: stream, seqs",
+    "quota_reached": "the client sent far more events than exams need, and had to wait",
     "clock_mismatch": "the client's clock did not run as the server's: stream, from, to, kind",
 }
 """Event types that servers append to an attempt's system stream."""

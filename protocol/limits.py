@@ -75,6 +75,24 @@ WINDOW_BYTES = 512 * 1024
 OVERRUN_FACTOR = 2
 """A client with more than this many windows unacknowledged is closed with 4429."""
 
+QUOTA_BYTES = 128 * 1024 * 1024
+"""How many bytes of frames an attempt may store at a hub: twice a client's full queue."""
+
+QUOTA_BYTES_PER_S = 64 * 1024
+"""How many of them come back each second: ten times as much as a draft of 32 KiB every 5 s needs."""
+
+QUOTA_EVENTS = 200_000
+"""How many events an attempt may store at a hub: twice a client's full queue."""
+
+QUOTA_EVENTS_PER_S = 100
+"""How many of them come back each second."""
+
+QUOTA_HELLOS = 10
+"""How many hellos a student may send to a hub at once,"""
+
+QUOTA_HELLOS_PER_S = 1
+"""and how many a second. One more closes with 4429."""
+
 HEARTBEAT_MS = 10_000
 SILENT_HEARTBEATS = 3
 """After this many heartbeat intervals without a frame a socket is closed with 4408."""

@@ -7,6 +7,7 @@ HUB: Final = {
     "veritas_socket_closes_total": "closed WebSockets, by kind and close code",
     "veritas_sockets_refused_total": "handshakes refused, by reason",
     "veritas_refusals_total": "failed sign-ins and refused requests and handshakes, by kind",
+    "veritas_quota_reached_total": "times a client sent more than its quota and had to wait, by kind",
     "veritas_requests_unfinished_total": "connections closed because their request did not arrive in time",
     "veritas_control_frames_refused_total": "WebSockets closed for too many control frames or message pieces",
     "veritas_unfinished_bytes": "bytes of unfinished requests and messages",

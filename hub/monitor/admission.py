@@ -11,18 +11,22 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.errors import Forbidden
+from db.errors import AWAY, Forbidden, NotFound
 from db.queries.connections import connections
 from db.queries.connections.connections import OpenedConnection
 from db.queries.console import instructions
-from hub import metrics
+from db.queries.events.system_events import ServerEvent, append_events
+from hub import metrics, sockets
 from hub.auth import tokens
 from hub.auth.guards import Principal, admit_socket, using_ticket
-from hub.errors import Busy, Unauthenticated
+from hub.errors import Busy, OverQuota, Unauthenticated
+from hub.ingest.batcher import Offer, PendingBatch
 from hub.ingest.budget import Budget
 from hub.ingest.duplicates import Duplicates
+from hub.ingest.quotas import Quotas
 from hub.ingest.writer import Ingest
 from hub.lease import Lease
 from hub.monitor.ack_proof import AckProof
@@ -35,6 +39,8 @@ from hub.tasks import DetachedTasks
 from hub.timing import Timing
 from protocol.limits import HEARTBEAT_MS, Limits, Window
 from protocol.monitor import Hello, Instruct, Welcome
+
+log = structlog.get_logger(__name__)
 
 SLOT_S: Final = 5.0
 """How long a hello may wait for its slot; a client would not wait longer for the rest."""
@@ -58,6 +64,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     ingest: Ingest
     duplicates: Duplicates
     budget: Budget
+    quotas: Quotas
     presence: HubPresence
     registry: Registry
     results: InstructionResults
@@ -82,6 +89,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
         hub_id = self.lease.hub_id
         async with using_ticket(self.engine, hello.ticket), self.engine.begin() as conn:
             principal = await admit_socket(conn, hello.ticket, hello.token, "monitor", self.settings)
+            self._count_hello(principal)
             admitted = await self._open(conn, hello, principal, hub_id, place=place)
             if not is_wanted():
                 raise Busy("The connection could not be opened in time. Try again.")
@@ -92,10 +100,43 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
         """Open the stream of a queue whose client has no socket. Raises like `admit`."""
         if not self.lease.is_held:
             raise Busy("The hub is still starting. Try again in a moment.")
+        self._count_hello(principal)
         async with self.hello_slot(), self.engine.begin() as conn:
             admitted = await self._open(conn, hello, principal, self.lease.hub_id, place=place, by_requests=True)
         metrics.SERVER_LOST.inc(admitted.opening.server_lost)
         return admitted
+
+    def offer(self, pending: PendingBatch) -> Offer:
+        """Hand a batch to the ingest, and count it in the quota of its attempt if it was taken."""
+        offer = self.ingest.offer(pending)
+        if offer is Offer.TAKEN:
+            batch = pending.batch
+            self.quotas.spend(pending.attempt_id, len(batch.entries), batch.size, sockets.steady_ms())
+        return offer
+
+    def quota_wait_ms(self, attempt_id: UUID) -> int:
+        """Return how long the next batch of this attempt must wait, in most cases 0. Records the first time."""
+        wait_ms = self.quotas.wait_ms(attempt_id, sockets.steady_ms())
+        if wait_ms and self.quotas.note(attempt_id):
+            metrics.QUOTA_REACHED.labels(kind="events").inc()
+            self.tasks.start(self._record_quota(attempt_id))
+        return wait_ms
+
+    async def _record_quota(self, attempt_id: UUID) -> None:
+        try:
+            async with self.engine.begin() as conn:
+                await append_events(conn, attempt_id, [ServerEvent("quota_reached")])
+        except AWAY as error:
+            log.warning("quota not recorded", attempt_id=str(attempt_id), error=type(error).__name__)
+        except NotFound:
+            log.info("quota not recorded: the attempt is deleted", attempt_id=str(attempt_id))
+
+    def _count_hello(self, principal: Principal) -> None:
+        """Count a hello of a student who is signed in, so that no one else can use up the quota. Raises OverQuota."""
+        wait_ms = self.quotas.spend_hello(principal.user_id, sockets.steady_ms())
+        if wait_ms:
+            metrics.QUOTA_REACHED.labels(kind="hellos").inc()
+            raise OverQuota("You connect too often. Wait a moment before you connect again.", wait_ms)
 
     @asynccontextmanager
     async def hello_slot(self) -> AsyncIterator[None]:

@@ -20,11 +20,11 @@ from db.queries.connections.http_connections import Target
 from db.queries.console import instructions
 from hub import metrics, sockets
 from hub.auth.guards import Bearer, Principal
-from hub.errors import Busy, Disconnected, Full, Gap, Superseded
+from hub.errors import Busy, Disconnected, Full, Gap, OverQuota, Superseded
 from hub.ingest.batcher import BatchResult, GivenUp, Offer, PendingBatch
 from hub.monitor.ack_proof import AckProof
 from hub.monitor.admission import Admission, AdmittedCandidate
-from hub.monitor.session import CandidateSession, Close, Compare, Effect, RecordResult, Send, Store
+from hub.monitor.session import OVER_QUOTA, CandidateSession, Close, Compare, Effect, RecordResult, Send, Store
 from protocol.codec import Delivered, Received
 from protocol.codes import CloseCode
 from protocol.events import Batch
@@ -63,8 +63,9 @@ async def deliver(
 
     `place_of` returns the place of the request for an attempt; answers from a second place are recorded.
 
-    Raises Gap; Full when there is no room now; Superseded or Disconnected when a newer connection has replaced this one
-    or it has ended; BadRequest, Busy, NotFound, Forbidden and Ended as for a hello.
+    Raises Gap; Full when there is no room now, and OverQuota when the attempt has sent too much; Superseded or
+    Disconnected when a newer connection has replaced this one or it has ended; BadRequest, Busy, NotFound, Forbidden
+    and Ended as for a hello.
     """
     async with admission.engine.begin() as conn:
         target = await http_connections.find_target(conn, delivered.stream, bearer.student_id)
@@ -150,7 +151,9 @@ class _Delivery:
             raise Full("The hub cannot store more events right now. Try again in a moment.")
         began = time.perf_counter()
         pending = PendingBatch(self._target.attempt_id, self._delivered.stream, batch, on_result)
-        if self._admission.ingest.offer(pending) is Offer.FULL:
+        if wait_ms := self._admission.quota_wait_ms(pending.attempt_id):
+            raise OverQuota(OVER_QUOTA, wait_ms)
+        if self._admission.offer(pending) is Offer.FULL:
             raise Full("Too many events are waiting to be stored. Try again in a moment.")
         result = await reported
         if isinstance(result, GivenUp):

@@ -1,8 +1,8 @@
 """Stage 3 of 9: one candidate's session as a state machine (docs/path-of-an-event.md).
 
 Decides what each frame means. It has no socket, no database and no clock: a frame and a time go in, effects come out.
-The caller carries the effects out and reports back through `opened`, `stored`, `held`, `given_up` and `renewed`. Times
-are milliseconds of one clock that never steps back; only `pong` needs the time of day, which the caller passes too.
+The caller carries the effects out and reports back: `opened`, `stored`, `held`, `over_quota`, `given_up`, `renewed`.
+Times are milliseconds of one clock that never steps back; only `pong` needs the time of day, which the caller passes.
 
 States of a session:
 
@@ -35,6 +35,7 @@ from protocol.events import SERVER_LOST, UNPROVEN_ACK, Batch, Entry, lost_entry
 from protocol.limits import Window
 
 TIMES: Final = SessionTimes()
+OVER_QUOTA: Final = "This attempt has sent far more than exams need. Keep your events, and send them more slowly."
 
 
 class Open(msgspec.Struct, frozen=True):
@@ -225,12 +226,21 @@ class CandidateSession:
 
     def held(self, now_ms: int) -> list[Effect]:
         """Keep the batch, because the ingest is full; tell the client to wait and offer the batch again later."""
+        return self._hold(now_ms, self._times.retry_ms)
+
+    def over_quota(self, now_ms: int, wait_ms: int) -> list[Effect]:
+        """Keep the batch until the attempt may store more; tell the client why, and to wait."""
+        error = Send(monitor.Error(ErrorCode.QUOTA, OVER_QUOTA, wait_ms))
+        effects = self._hold(now_ms, wait_ms)
+        return [error, *effects] if effects else []
+
+    def _hold(self, now_ms: int, retry_ms: int) -> list[Effect]:
         if self.phase is Phase.CLOSED:
             return []
         self._now_ms = now_ms
-        self._retry_ms = now_ms + self._times.retry_ms
+        self._retry_ms = now_ms + retry_ms
         self._is_held = True
-        return self._grant(self._times.retry_ms)
+        return self._grant(retry_ms)
 
     def given_up(self) -> list[Effect]:
         """Close, because the batch in flight could not be stored in time; the client has it and reconnects."""

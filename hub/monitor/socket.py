@@ -19,7 +19,7 @@ from db.queries.connections.connections import OpenedConnection, SocketKey
 from hub import metrics, sockets
 from hub.auth.guards import Principal
 from hub.auth.places import attempt_place
-from hub.errors import close_code_of
+from hub.errors import OverQuota, close_code_of
 from hub.handshake import needs_ticket
 from hub.ingest.batcher import BatchResult, Offer, PendingBatch, Stored
 from hub.monitor.ack_proof import AckProof
@@ -176,7 +176,11 @@ class CandidateSocket:
     def _store(self, batch: Batch) -> None:
         self._offered_s = time.perf_counter()
         pending = PendingBatch(self.attempt_id, self.opening.stream_id, batch, self._on_batch_result)
-        self._is_offered = self._admission.ingest.offer(pending) is Offer.TAKEN
+        wait_ms = self._admission.quota_wait_ms(self.attempt_id)
+        if wait_ms:
+            self._carry_out(self._session.over_quota(sockets.steady_ms(), wait_ms))
+            return
+        self._is_offered = self._admission.offer(pending) is Offer.TAKEN
         if not self._is_offered:
             self._carry_out(self._session.held(sockets.steady_ms()))
 
@@ -199,6 +203,9 @@ class CandidateSocket:
         except AWAY as error:
             log.warning("hello not answered", error=type(error).__name__)
             self.close(CloseCode.OVERLOADED)
+        except OverQuota as error:
+            refusal = Error(ErrorCode.QUOTA, str(error), error.wait_ms)
+            self._carry_out([Send(refusal), *self._session.close(close_code_of(error))])
         except RequestError as error:
             self.close(close_code_of(error))
 

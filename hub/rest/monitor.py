@@ -18,7 +18,7 @@ from litestar.status_codes import HTTP_200_OK
 from db.errors import BadRequest, Ended, Forbidden, NotFound
 from hub.auth.guards import BEARER, Bearer, Principal, principal_as, provide_bearer
 from hub.auth.places import attempt_place
-from hub.errors import Busy, Disconnected, Expired, Full, Gap, Invalid, Superseded, Unauthenticated, problems
+from hub.errors import Busy, Disconnected, Expired, Full, Gap, Invalid, OverQuota, Superseded, Unauthenticated, problems
 from hub.monitor import http_session
 from hub.monitor.admission import Admission, make_welcome
 from hub.monitor.http_session import Taken
@@ -73,7 +73,7 @@ class StreamOpened(msgspec.Struct, frozen=True, kw_only=True):
     status_code=HTTP_200_OK,
     summary="Open a stream without a socket",
     security=BEARER,
-    responses=problems(BadRequest, Unauthenticated, Expired, Forbidden, NotFound, Ended, Busy),
+    responses=problems(BadRequest, Unauthenticated, Expired, Forbidden, NotFound, Ended, OverQuota, Busy),
     dependencies={"principal": Provide(principal_as(Role.STUDENT))},
 )
 async def open_stream(
@@ -171,7 +171,7 @@ class _DeliveryOperation(Operation):
     operation_class=_DeliveryOperation,
     responses=problems(
         *(BadRequest, Invalid, Unauthenticated, Expired, Forbidden, NotFound),
-        *(Gap, Superseded, Disconnected, Ended, TooLarge, Full, Busy),
+        *(Gap, Superseded, Disconnected, Ended, TooLarge, OverQuota, Full, Busy),
     ),
     dependencies={"bearer": Provide(provide_bearer)},
     request_max_body_size=limits.FRAME_BYTES,

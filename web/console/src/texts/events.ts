@@ -34,6 +34,7 @@ export const EVENTS: Readonly<Record<string, string>> = {
   stream_waived: "Allowed to work without a connection",
   connection_opened: "Connected",
   connection_lost: "Connection lost",
+  quota_reached: "Sent far more events than exams need",
   heartbeat_missed: "Nothing was received for 25 s",
   heartbeat_resumed: "Signal received again",
   cohort_outage: "Many students lost their connection together",

@@ -62,6 +62,7 @@ const EVENTS: { readonly [type: string]: string } = {
   stream_abandoned: "Continued without the events stored before",
   connection_opened: "Page connected",
   connection_lost: "Connection ended",
+  quota_reached: "The page sent far more events than exams need",
   heartbeat_missed: "No signal from the page",
   heartbeat_resumed: "Signal from the page again",
   cohort_outage: "Many students lost the connection at once",

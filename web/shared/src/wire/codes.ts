@@ -21,7 +21,7 @@ export const CloseCode = {
   token_expired: 4419,
   /** a sequence number was skipped: resume after `welcome.committed` */
   gap: 4422,
-  /** more than two windows unacknowledged, too many needless `done`, or too many consoles of one user */
+  /** more than two windows unacknowledged, or too many of something: hellos, needless `done`, consoles of one user */
   too_fast: 4429,
   /** an error in the hub */
   internal: 4500,
@@ -38,7 +38,7 @@ export const FINAL_CODES: readonly number[] = [1000, 1007, 1009, 4400, 4401, 440
 
 export type RejectCode = "bad_shape" | "bad_type" | "bad_time" | "bad_unicode" | "bad_number" | "too_deep" | "too_large";
 
-export type ErrorCode = "unknown_frame" | "empty_batch" | "gap" | "too_fast" | "too_large" | "malformed" | "unsupported_subprotocol" | "forbidden" | "not_found" | "conflict" | "bad_command" | "busy" | "unauthenticated";
+export type ErrorCode = "unknown_frame" | "empty_batch" | "gap" | "too_fast" | "too_large" | "malformed" | "unsupported_subprotocol" | "forbidden" | "not_found" | "conflict" | "bad_command" | "busy" | "unauthenticated" | "quota";
 
 /** Limits of the hub; some are repeated in `welcome`. */
 export const LIMITS = {
@@ -70,6 +70,12 @@ export const LIMITS = {
   "WINDOW_EVENTS": 1000,
   "WINDOW_BYTES": 524288,
   "OVERRUN_FACTOR": 2,
+  "QUOTA_BYTES": 134217728,
+  "QUOTA_BYTES_PER_S": 65536,
+  "QUOTA_EVENTS": 200000,
+  "QUOTA_EVENTS_PER_S": 100,
+  "QUOTA_HELLOS": 10,
+  "QUOTA_HELLOS_PER_S": 1,
   "HEARTBEAT_MS": 10000,
   "SILENT_HEARTBEATS": 3,
   "HELLO_MS": 10000,

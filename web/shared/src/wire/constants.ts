@@ -92,6 +92,7 @@ export const EVENT_MEANINGS = {
   "ended": "an invigilator ended the attempt: reason, by",
   "stream_abandoned": "another queue took over before this stream was closed: stream, seq",
   "altered_resend": "events were sent again with different content: stream, seqs",
+  "quota_reached": "the client sent far more events than exams need, and had to wait",
   "clock_mismatch": "the client's clock did not run as the server's: stream, from, to, kind",
   "rejected": "tombstone: the event with this sequence number was rejected: code",
   "events_lost": "the client has lost the events from `from` to this one: from, reason",
