@@ -111,8 +111,9 @@ def build_worker(
 
 async def close_worker(worker: Worker) -> None:
     """Cancel the running jobs of a worker and close its connections, in bounded time, also without Redis."""
+    # Failed jobs are among them: `cancel` reads their exceptions, or asyncio would log each with a traceback.
     # arq's close() first talks to Redis, for as long as its retries last.
-    await cancel([task for task in worker.tasks.values() if not task.done()])
+    await cancel(list(worker.tasks.values()))
     await close_redis(worker.pool)
 
 
