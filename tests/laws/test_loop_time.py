@@ -14,7 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.settings import DatabaseSettings, Secret
 from hub.app import create_app
 from hub.auth.passwords import Passwords
+from hub.ingest.quotas import QuotaLimits
 from hub.settings import HubSettings
+from hub.timing import Timing
 from tests.hub.conftest import Users
 from tests.hub.rest.access.setup import AccessSetup
 from tests.hub.serving import serve
@@ -37,7 +39,8 @@ def settings(database: DatabaseSettings) -> HubSettings:
 
 @pytest.fixture
 def app(settings: HubSettings) -> Litestar:
-    return create_app(settings)
+    # One student opens a stream for each delivery that is measured.
+    return create_app(settings, timing=Timing(quotas=QuotaLimits(hellos=1_000)))
 
 
 @pytest.fixture

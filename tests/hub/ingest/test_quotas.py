@@ -11,7 +11,7 @@ ID, OTHER = uuid4(), uuid4()
 
 
 @given(st.lists(st.tuples(st.integers(0, 3_000), st.integers(1, 400)), max_size=100))
-def test_who_waits_as_told_never_spends_more_than_the_allowance_and_its_rate(steps: list[tuple[int, int]]) -> None:
+def test_a_client_that_waits_never_spends_more_than_the_allowance_and_its_rate(steps: list[tuple[int, int]]) -> None:
     allowance, now_ms, spent = Allowance(1_000, 100, 0), 0, 0
     for pause_ms, amount in steps:
         now_ms += pause_ms
