@@ -1,10 +1,12 @@
 """Read settings from environment variables into structs.
 
 The field `database_url` is read from `VERITAS_DATABASE_URL`. Nothing is read at import. `.env` files are merged by
-`veritas/environment.py`, not here.
+`veritas/environment.py`, not here. The value of a setting is never shown where it may be a secret.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -12,7 +14,8 @@ import msgspec
 from db.errors import SettingsError
 
 PREFIX = "VERITAS_"
-_T = TypeVar("_T", bound=msgspec.Struct)
+FILE_SUFFIX = "_FILE"
+_SEPARATORS = re.compile(r"[,\n]")
 
 
 class Secret(str):
@@ -58,12 +61,19 @@ class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
                 "VERITAS_RETENTION_DAYS"
             )
 
+    def check_environment(self) -> None:
+        """Refuse values that only tests may choose. Called for settings from the environment. Raises ValueError."""
+
+
+_T = TypeVar("_T", bound=DatabaseSettings)
+
 
 def read_settings(shape: type[_T], environ: Mapping[str, str]) -> _T:
-    """Build a settings struct from `VERITAS_*` variables. Lists are comma-separated.
+    """Build a settings struct from `VERITAS_*` variables. Lists are separated by commas or lines.
 
     Raises SettingsError with one line that names the variable.
     """
+    environ = read_secret_files(environ)
     found: dict[str, object] = {}
     for field in msgspec.structs.fields(shape):
         variable = PREFIX + field.name.upper()
@@ -73,9 +83,36 @@ def read_settings(shape: type[_T], environ: Mapping[str, str]) -> _T:
         elif field.required:
             raise SettingsError(f"{variable} is not set")
     try:
-        return shape(**found)
+        make: Callable[..., _T] = shape
+        settings = make(**found)
+        settings.check_environment()
     except ValueError as error:
         raise SettingsError(str(error)) from error
+    return settings
+
+
+def read_secret_files(environ: Mapping[str, str]) -> dict[str, str]:
+    """Replace each `VERITAS_…_FILE` by the variable without `_FILE`, with the content of that file.
+
+    Raises SettingsError if a file cannot be read or is empty, or if both variables are set.
+    """
+    read = dict(environ)
+    for variable, path in environ.items():
+        if not (variable.startswith(PREFIX) and variable.endswith(FILE_SUFFIX)):
+            continue
+        name = variable.removesuffix(FILE_SUFFIX)
+        del read[variable]
+        if not path:
+            continue
+        if environ.get(name):
+            raise SettingsError(f"{name} and {variable} are both set: keep one of them")
+        try:
+            read[name] = Path(path).read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{variable}: cannot read {path}: {getattr(error, 'strerror', error)}") from error
+        if not read[name]:
+            raise SettingsError(f"{variable}: {path} is empty")
+    return read
 
 
 def _convert(variable: str, text: str, shape: object) -> object:
@@ -83,7 +120,9 @@ def _convert(variable: str, text: str, shape: object) -> object:
         return Secret(text)
     value: object = text
     if getattr(shape, "__origin__", None) in (list, tuple):
-        value = [part.strip() for part in text.split(",") if part.strip()]
+        value = [part.strip() for part in _SEPARATORS.split(text) if part.strip()]
+        if Secret in getattr(shape, "__args__", ()):
+            return tuple(Secret(part) for part in value)
     try:
         return msgspec.convert(value, shape, strict=False)
     except msgspec.ValidationError as error:

@@ -171,7 +171,7 @@ def create_hub(
             consoles=hub.consoles,
             site=site,
         ),
-        state=State({KEY_STATE: settings.jwt_secret, LOG_STATE: hub.security}),
+        state=State({KEY_STATE: settings.keys.data, LOG_STATE: hub.security}),
         middleware=[hub.gate.guard],
         request_class=BoundedRequest,
         request_max_body_size=BODY_BYTES,
@@ -202,7 +202,7 @@ def _connect_parts(settings: HubSettings, limits: FailureLimits, timing: Timing)
 
     job_notifier = JobNotifier(notifier.enqueue_evaluate)
     budget = Budget(settings.ingest_bytes // 2, settings.ingest_bytes)
-    security = SecurityLog(settings.jwt_secret)
+    security = SecurityLog(settings.keys.data)
     gate = Gate(settings, budget, refused_s=timing.refused_s, security=security)
     registry = Registry(watch_engine, budget, tick_s=timing.tick_s, poll_s=timing.poll_s)
     close_candidates = partial(registry.close_all, CloseCode.INTERNAL)

@@ -3,9 +3,13 @@
 from typing import Final, Literal
 
 from db.settings import DatabaseSettings, Secret
+from hub.auth.keys import RING_MAX, Keys, find_weakness
 
 DRAIN_MS_MAX: Final = 30_000
 BCRYPT_THREADS_MAX: Final = 16
+BCRYPT_COST_MIN: Final = 10
+"""OWASP's minimum. Less is refused from the environment; tests pass less to the struct."""
+
 UNFINISHED_MIN: Final = 2 * 1024 * 1024
 """Twice the largest body and the largest message; with less, a single one could be refused."""
 
@@ -13,8 +17,15 @@ UNFINISHED_MIN: Final = 2 * 1024 * 1024
 class HubSettings(DatabaseSettings, frozen=True, kw_only=True):
     """Each field is read from the environment variable `VERITAS_` plus its name in capitals."""
 
-    jwt_secret: Secret
-    """Signs access tokens; at least 32 bytes."""
+    jwt_secret: Secret = Secret("")
+    """Signs access tokens; at least 32 random bytes. The form of `jwt_secrets` for one key."""
+
+    jwt_secrets: tuple[Secret, ...] = ()
+    """A ring of such keys, by commas or lines: the first signs, all verify."""
+
+    data_secret: Secret = Secret("")
+    """Key of what is stored: queue keys, upload tokens, pseudonyms, hashes of codes, second factors. The only key of
+    the ring if it is not set."""
 
     host: str = "127.0.0.1"
     port: int = 8000
@@ -25,7 +36,7 @@ class HubSettings(DatabaseSettings, frozen=True, kw_only=True):
     """Whether students may register themselves."""
 
     bcrypt_cost: int = 12
-    """Cost factor of password hashes. Only tests should lower it."""
+    """Cost factor of password hashes, at least 10."""
 
     bcrypt_threads: int = 2
     """How many passwords are hashed at once. The threads get the processor after everything else in the process."""
@@ -60,8 +71,7 @@ class HubSettings(DatabaseSettings, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse unsafe values. Raises ValueError."""
         super().__post_init__()
-        if len(self.jwt_secret.encode()) < 32:
-            raise ValueError("VERITAS_JWT_SECRET must have at least 32 bytes")
+        self._check_secrets()
         if not 0 <= self.drain_ms <= DRAIN_MS_MAX:
             raise ValueError(f"VERITAS_DRAIN_MS must be between 0 and {DRAIN_MS_MAX}")
         if self.unfinished_bytes < UNFINISHED_MIN:
@@ -74,3 +84,32 @@ class HubSettings(DatabaseSettings, frozen=True, kw_only=True):
             raise ValueError(f"VERITAS_BCRYPT_THREADS must be between 1 and {BCRYPT_THREADS_MAX}")
         if self.hello_backlog < 1:
             raise ValueError("VERITAS_HELLO_BACKLOG must be at least 1")
+
+    @property
+    def keys(self) -> Keys:
+        """The keys of this hub."""
+        ring = self.jwt_secrets or (self.jwt_secret,)
+        return Keys(ring, self.data_secret or ring[-1])
+
+    def check_environment(self) -> None:
+        """Refuse what only tests may choose. Raises ValueError."""
+        if self.bcrypt_cost < BCRYPT_COST_MIN:
+            raise ValueError(f"VERITAS_BCRYPT_COST must be at least {BCRYPT_COST_MIN}")
+
+    def _check_secrets(self) -> None:
+        if self.jwt_secret and self.jwt_secrets:
+            raise ValueError("VERITAS_JWT_SECRET and VERITAS_JWT_SECRETS are both set: keep one of them")
+        if not self.jwt_secret and not self.jwt_secrets:
+            raise ValueError("VERITAS_JWT_SECRET is not set")
+        if len(self.jwt_secrets) > RING_MAX:
+            raise ValueError(f"VERITAS_JWT_SECRETS must have at most {RING_MAX} keys")
+        if len(self.jwt_secrets) > 1 and not self.data_secret:
+            raise ValueError(
+                "VERITAS_DATA_SECRET must be set before a rotation: give it the oldest key of VERITAS_JWT_SECRETS"
+            )
+        named = [("VERITAS_JWT_SECRET", self.jwt_secret), ("VERITAS_DATA_SECRET", self.data_secret)]
+        named += [(f"VERITAS_JWT_SECRETS, key {number},", key) for number, key in enumerate(self.jwt_secrets, 1)]
+        for name, secret in named:
+            weakness = find_weakness(secret) if secret else None
+            if weakness:
+                raise ValueError(f"{name} {weakness}")

@@ -13,10 +13,12 @@ from pathlib import Path
 import msgspec
 from dotenv import dotenv_values
 
+from db.settings import read_secret_files
 from veritas.embedded.servers import DATABASE, OWNER_DATABASE, REDIS, WORKER_DATABASE, is_locked, run_servers
 from veritas.private_file import keep
 
 SECRET = "VERITAS_JWT_SECRET"  # noqa: S105 - the name of a setting
+SECRETS = "VERITAS_JWT_SECRETS"
 DATA_DIR = "VERITAS_DATA_DIR"
 
 SECRET_FILE = "jwt-secret"  # noqa: S105 - the name of a file
@@ -37,9 +39,12 @@ class Addresses(msgspec.Struct, frozen=True):
 
 
 def read_environment(folder: Path | None = None) -> dict[str, str]:
-    """Merge `.env` of the folder (default: the current one) with the environment, which wins."""
+    """Merge `.env` of the folder (default: the current one) with the environment, which wins, and read `*_FILE`.
+
+    Raises SettingsError.
+    """
     written = dotenv_values((folder or Path.cwd()) / ".env")
-    return {name: value for name, value in written.items() if value is not None} | dict(os.environ)
+    return read_secret_files({name: value for name, value in written.items() if value is not None} | dict(os.environ))
 
 
 def data_dir(environ: Mapping[str, str]) -> Path:
@@ -49,7 +54,7 @@ def data_dir(environ: Mapping[str, str]) -> Path:
 
 def with_secret(environ: Mapping[str, str]) -> dict[str, str]:
     """Add the signing secret of the data directory, unless one is set; generate it on first use."""
-    if environ.get(SECRET):
+    if environ.get(SECRET) or environ.get(SECRETS):
         return dict(environ)
     path = data_dir(environ) / SECRET_FILE
     if not path.exists():

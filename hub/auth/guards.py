@@ -119,7 +119,7 @@ def principal_as(*roles: Role, enrolling: bool = False) -> Callable[..., Awaitab
         engine: NamedDependency[AsyncEngine],
         settings: NamedDependency[HubSettings],
     ) -> Principal:
-        claims = tokens.verify(_bearer(request), settings.jwt_secret, now_ms=now_ms())
+        claims = tokens.verify(_bearer(request), settings.keys, now_ms=now_ms())
         async with engine.connect() as conn:
             principal = await _principal_of(conn, claims.sid, claims.expires_at, None if enrolling else settings)
         request.state["user_id"] = principal.user_id
@@ -165,7 +165,7 @@ async def provide_bearer(
     """
     token = _bearer(request)
     if tokens.is_upload(token):
-        claims = tokens.verify_upload(token, settings.jwt_secret, now_ms=now_ms())
+        claims = tokens.verify_upload(token, settings.keys, now_ms=now_ms())
         return Bearer(claims.sub, attempt_id=claims.attempt)
     principal = await principal_as(Role.STUDENT)(request, engine, settings)
     return Bearer(principal.user_id, principal)
@@ -184,7 +184,7 @@ async def admit_socket(
     if ticket is not None:
         principal = await _redeem(conn, ticket, purpose, settings)
     else:
-        claims = tokens.verify(token or "", settings.jwt_secret, now_ms=now_ms())
+        claims = tokens.verify(token or "", settings.keys, now_ms=now_ms())
         principal = await _principal_of(conn, claims.sid, claims.expires_at, settings)
     if principal.role not in SOCKET_ROLES[purpose]:
         raise Forbidden(f"A {principal.role} account cannot open the {purpose} socket.")

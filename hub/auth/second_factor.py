@@ -34,7 +34,7 @@ async def _use(conn: AsyncConnection, settings: HubSettings, user_id: UUID, fact
         return False
     if not totp.is_totp(code):
         return await second_factors.use_recovery_code(conn, user_id, hash_code(code))
-    secret = totp.unseal(factor.sealed, user_id, settings.jwt_secret)
+    secret = totp.unseal(factor.sealed, user_id, settings.keys.data)
     if secret is None:
         log.error("second factor not readable: the secret of the hub has changed", user=str(user_id))
         return False

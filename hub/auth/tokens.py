@@ -1,18 +1,21 @@
 """Sign and verify access tokens, which name a user and a session for ten minutes, and upload tokens.
 
 An upload token can only deliver the events of one attempt. The key of a client's stored queue is derived here too.
-Pure: time is an argument. There is one algorithm, all claims are required, and a token of one kind must never be
-accepted as the other.
+Pure: time is an argument. Access tokens are signed with the first key of the ring and verified with all; upload tokens
+and queue keys come from the data key, so that a rotation leaves them valid. There is one algorithm, all claims are
+required, and a token of one kind must never be accepted as the other.
 """
 
 import base64
 import hmac
+from contextlib import suppress
 from typing import Final, TypeVar
 from uuid import UUID
 
 import jwt
 import msgspec
 
+from hub.auth.keys import Keys
 from hub.errors import Expired, Unauthenticated
 from protocol.limits import TAIL_MS
 from protocol.roles import Role
@@ -86,19 +89,20 @@ def derive_queue_key(attempt_id: UUID, secret: str) -> str:
     return base64.urlsafe_b64encode(key).rstrip(b"=").decode()
 
 
-def sign(claims: Claims | UploadClaims, secret: str) -> str:
+def sign(claims: Claims | UploadClaims, keys: Keys) -> str:
     """Sign claims as a JWT."""
-    return jwt.encode(msgspec.to_builtins(claims), secret, algorithm=_ALGORITHM)
+    key = keys.signing if isinstance(claims, Claims) else keys.upload
+    return jwt.encode(msgspec.to_builtins(claims), key, algorithm=_ALGORITHM)
 
 
-def verify(token: str, secret: str, *, now_ms: int) -> Claims:
+def verify(token: str, keys: Keys, *, now_ms: int) -> Claims:
     """Verify an access token. Raises Expired, or Unauthenticated if it is not valid."""
-    return _read(token, secret, Claims, _TYPE, _REQUIRED, now_ms)
+    return _read(token, keys.ring, Claims, _TYPE, _REQUIRED, now_ms)
 
 
-def verify_upload(token: str, secret: str, *, now_ms: int) -> UploadClaims:
-    """Verify an upload token. Raises Expired, or Unauthenticated if it is not valid."""
-    return _read(token, secret, UploadClaims, _UPLOAD_TYPE, _UPLOAD_REQUIRED, now_ms)
+def verify_upload(token: str, keys: Keys, *, now_ms: int) -> UploadClaims:
+    """Verify an upload token, also one of an older version, signed by the ring. Raises Expired or Unauthenticated."""
+    return _read(token, (keys.upload, *keys.ring), UploadClaims, _UPLOAD_TYPE, _UPLOAD_REQUIRED, now_ms)
 
 
 def is_upload(token: str) -> bool:
@@ -110,24 +114,11 @@ def is_upload(token: str) -> bool:
     return payload.get("typ") == _UPLOAD_TYPE
 
 
-def _read(token: str, secret: str, shape: type[_ClaimsT], kind: str, required: list[str], now_ms: int) -> _ClaimsT:
+def _read(
+    token: str, keys: tuple[str, ...], shape: type[_ClaimsT], kind: str, required: list[str], now_ms: int
+) -> _ClaimsT:
     try:
-        payload = jwt.decode(
-            token,
-            secret,
-            algorithms=[_ALGORITHM],
-            audience=_AUDIENCE,
-            issuer=_ISSUER,
-            # Times are checked below, against the given clock.
-            options={
-                "require": required,
-                "strict_aud": True,
-                "verify_exp": False,
-                "verify_nbf": False,
-                "verify_iat": False,
-            },
-        )
-        claims = msgspec.convert(payload, shape)
+        claims = msgspec.convert(_decode(token, keys, required), shape)
     except (jwt.InvalidTokenError, msgspec.ValidationError, UnicodeError, RecursionError) as error:
         raise Unauthenticated("The token is not valid.") from error
     if claims.typ != kind or claims.nbf > now_ms // 1000 + SKEW_S:
@@ -135,3 +126,30 @@ def _read(token: str, secret: str, shape: type[_ClaimsT], kind: str, required: l
     if claims.exp * 1000 <= now_ms:
         raise Expired("The token has expired. Renew it and try again.")
     return claims
+
+
+def _decode(token: str, keys: tuple[str, ...], required: list[str]) -> dict[str, object]:
+    """Return the payload if one of the keys has signed it. Raises the errors of jwt."""
+    for key in keys[:-1]:
+        with suppress(jwt.InvalidSignatureError):
+            return _decode_by(token, key, required)
+    return _decode_by(token, keys[-1], required)
+
+
+def _decode_by(token: str, key: str, required: list[str]) -> dict[str, object]:
+    payload: dict[str, object] = jwt.decode(
+        token,
+        key,
+        algorithms=[_ALGORITHM],
+        audience=_AUDIENCE,
+        issuer=_ISSUER,
+        # Times are checked by the caller, against the given clock.
+        options={
+            "require": required,
+            "strict_aud": True,
+            "verify_exp": False,
+            "verify_nbf": False,
+            "verify_iat": False,
+        },
+    )
+    return payload

@@ -22,6 +22,7 @@ from db.queries.events.system_events import ServerEvent, append_events
 from hub import metrics, sockets
 from hub.auth import tokens
 from hub.auth.guards import Principal, admit_socket, using_ticket
+from hub.auth.keys import Keys
 from hub.errors import Busy, OverQuota, Unauthenticated
 from hub.ingest.batcher import Offer, PendingBatch
 from hub.ingest.budget import Budget
@@ -158,7 +159,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
         place: str | None,
         by_requests: bool = False,
     ) -> AdmittedCandidate:
-        proof = AckProof(hello.attempt_id, self.settings.jwt_secret)
+        proof = AckProof(hello.attempt_id, self.settings.keys.data)
         opening = await connections.open_connection(
             conn,
             hello,
@@ -192,7 +193,7 @@ def _check_exam(principal: Principal, opening: OpenedConnection) -> None:
         raise Forbidden("Your sign-in is valid only for another exam.")
 
 
-def make_welcome(admitted: AdmittedCandidate, window: Window, secret: str) -> Welcome:
+def make_welcome(admitted: AdmittedCandidate, window: Window, keys: Keys) -> Welcome:
     """Build the welcome of an admitted candidate: where to continue, the limits, and the keys of its queue."""
     opening = admitted.opening
     upload = tokens.make_upload_claims(
@@ -209,8 +210,8 @@ def make_welcome(admitted: AdmittedCandidate, window: Window, secret: str) -> We
         server_at=opening.server_ms,
         attempt=opening.attempt,
         auth_until=admitted.principal.auth_until,
-        queue_key=tokens.derive_queue_key(opening.attempt_id, secret),
-        upload_token=tokens.sign(upload, secret),
-        mac=AckProof(opening.attempt_id, secret).make(opening.stream_id, opening.committed),
+        queue_key=tokens.derive_queue_key(opening.attempt_id, keys.data),
+        upload_token=tokens.sign(upload, keys),
+        mac=AckProof(opening.attempt_id, keys.data).make(opening.stream_id, opening.committed),
         last=opening.last,
     )

@@ -84,7 +84,7 @@ async def deliver(
         window=admission.registry.window,
         instructions=[instruction for instruction in pending if instruction.id not in finished],
         attempt=target.attempt,
-        mac=AckProof(target.attempt_id, admission.settings.jwt_secret).make(delivered.stream, session.committed),
+        mac=AckProof(target.attempt_id, admission.settings.keys.data).make(delivered.stream, session.committed),
     )
 
 

@@ -212,7 +212,7 @@ class CandidateSocket:
     async def _admit(self, hello: Hello) -> AdmittedCandidate:
         """Check the hello. A transaction that has begun is finished even if the client does not wait for it."""
         by_ticket_only = needs_ticket(self._socket.headers)
-        place = attempt_place(self._socket, hello.attempt_id, self._admission.settings.jwt_secret)
+        place = attempt_place(self._socket, hello.attempt_id, self._admission.settings.keys.data)
         admitting = self._admission.tasks.start(
             self._admission.admit(hello, self._is_wanted, place=place, by_ticket_only=by_ticket_only)
         )
@@ -230,13 +230,13 @@ class CandidateSocket:
     def _enter(self, admitted: AdmittedCandidate) -> None:
         self._admitted, self._principal = admitted, admitted.principal
         sockets.admit(self._socket)
-        self._proof = AckProof(self.attempt_id, self._admission.settings.jwt_secret)
+        self._proof = AckProof(self.attempt_id, self._admission.settings.keys.data)
         self._admission.registry.register(self)
         self._admission.presence.opened(self.opening, sockets.now_ms())
         if admitted.hub_id != self._admission.lease.hub_id:
             # The lease was lost in the meantime: under the old id, the end of this connection would not be recorded.
             self.close(CloseCode.INTERNAL)
-        welcome = make_welcome(admitted, self._admission.registry.window, self._admission.settings.jwt_secret)
+        welcome = make_welcome(admitted, self._admission.registry.window, self._admission.settings.keys)
         self._carry_out(self._session.opened(welcome, admitted.pending))
 
     async def _renew(self, token: str) -> None:

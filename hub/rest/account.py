@@ -130,7 +130,7 @@ async def list_sessions(
     owner: NamedDependency[Principal],
 ) -> list[SessionView]:
     """List where you are signed in, the last used session first."""
-    place = place_of(address_of(request), settings.jwt_secret)
+    place = place_of(address_of(request), settings.keys.data)
     async with engine.connect() as conn:
         found = await sessions.list_sessions(conn, owner.user_id)
     return [
@@ -247,7 +247,7 @@ async def begin_second_factor(
     found = await _prove(request, engine, passwords, failures, owner, data.password, "$.password")
     secret = totp.draw_totp_secret()
     async with change(engine, None) as unit:
-        sealed = totp.seal(secret, owner.user_id, settings.jwt_secret)
+        sealed = totp.seal(secret, owner.user_id, settings.keys.data)
         await second_factors.start_enrollment(unit.conn, owner.user_id, sealed)
         record_action(unit, request, owner.user_id, "begin_totp", "user", owner.user_id)
     return NewSecondFactor(totp.spell_secret(secret), totp.make_uri(secret, found.account.username))
@@ -275,7 +275,7 @@ async def confirm_second_factor(
         raise Conflict("There is no second factor to confirm. Set one up first.")
     try:
         with failures.count(Try(address_of(request), f"own {owner.user_id}")):
-            secret = totp.unseal(factor.sealed, owner.user_id, settings.jwt_secret)
+            secret = totp.unseal(factor.sealed, owner.user_id, settings.keys.data)
             step = None if secret is None else totp.find_step(secret, data.code, now_ms())
             _require(step is not None)
     except Unauthenticated as error:

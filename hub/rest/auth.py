@@ -248,7 +248,7 @@ async def sign_in_by_code(
     """Sign in with the code for one exam, from any computer. The session is valid for this exam only."""
     # A code has 80 random bits: a right one is never limited, and wrong ones are only counted.
     async with change(engine, None) as unit:
-        candidate = await credentials.find_candidate(unit.conn, find_hashes(data.code, settings.jwt_secret))
+        candidate = await credentials.find_candidate(unit.conn, find_hashes(data.code, settings.keys.data))
         if candidate is None:
             raise failures.refuse_guess(address_of(request), "The code is not valid.")
         signed_in = await _sign_in(unit, request, settings, candidate.account, exam_id=candidate.exam_id)
@@ -405,13 +405,13 @@ async def _sign_in(
         lifetime=terms.lifetime,
         idle_s=terms.idle_s,
         agent=describe_agent(agent_of(request)),
-        place=place_of(address_of(request), settings.jwt_secret),
+        place=place_of(address_of(request), settings.keys.data),
     )
     await users.record_login(unit.conn, account.user_id, address_of(request))
     by = "password" if exam_id is None else "code"
     _record(unit, request, account.user_id, "login", by=by)
     for attempt_id in await places.list_running(unit.conn, account.user_id, exam_id):
-        place = attempt_place(request, attempt_id, settings.jwt_secret)
+        place = attempt_place(request, attempt_id, settings.keys.data)
         await places.record_sign_in(unit.conn, attempt_id, by, place)
     return _signed_in(settings, account, session, secret, exam_id, has_factor=has_factor)
 
@@ -427,7 +427,7 @@ def _signed_in(
 ) -> SignedIn:
     claims = tokens.make_claims(account.user_id, account.role, account.name, session, now_ms=now_ms(), exam_id=exam_id)
     return SignedIn(
-        access_token=tokens.sign(claims, settings.jwt_secret),
+        access_token=tokens.sign(claims, settings.keys),
         expires_at=claims.expires_at,
         refresh_token=refresh_token,
         user=UserView(account.user_id, account.username, account.name, account.role),

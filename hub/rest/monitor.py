@@ -85,9 +85,9 @@ async def open_stream(
 ) -> StreamOpened:
     """Open a connection of the attempt, as `hello` does. It ends after three heartbeats without a request."""
     fields = {field: getattr(data, field) for field in data.__struct_fields__}
-    place = attempt_place(request, data.attempt_id, settings.jwt_secret)
+    place = attempt_place(request, data.attempt_id, settings.keys.data)
     admitted = await http_session.begin(candidates, Hello(token=_BY_BEARER, **fields), principal, place=place)
-    welcome = make_welcome(admitted, candidates.registry.window, settings.jwt_secret)
+    welcome = make_welcome(admitted, candidates.registry.window, settings.keys)
     return StreamOpened(
         stream=welcome.stream,
         committed=welcome.committed,
@@ -192,7 +192,7 @@ async def deliver_events(
         candidates,
         bearer,
         delivered,
-        place_of=lambda attempt_id: attempt_place(request, attempt_id, settings.jwt_secret),
+        place_of=lambda attempt_id: attempt_place(request, attempt_id, settings.keys.data),
     )
 
 

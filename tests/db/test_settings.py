@@ -1,7 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 from db.errors import SettingsError
-from db.settings import DatabaseSettings, Secret, read_settings
+from db.settings import DatabaseSettings, Secret, read_secret_files, read_settings
 
 WHOLE = {"VERITAS_DATABASE_URL": "postgresql://localhost/x", "VERITAS_REDIS_URL": "redis://localhost"}
 
@@ -34,3 +36,28 @@ def test_a_wrong_setting_is_refused_in_one_line_that_names_it(change: dict[str, 
 
 def test_the_repr_of_a_secret_hides_its_value() -> None:
     assert "hunter2" not in repr({"secret": Secret("hunter2")})
+
+
+def test_a_setting_is_read_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "url"
+    file.write_text("postgresql://localhost/from-a-file\n")
+    environ = {"VERITAS_REDIS_URL": "redis://localhost", "VERITAS_DATABASE_URL_FILE": str(file)}
+    assert read_settings(DatabaseSettings, environ).database_url == "postgresql://localhost/from-a-file"
+
+
+def test_a_setting_and_its_file_cannot_both_be_set(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read_settings(DatabaseSettings, WHOLE | {"VERITAS_REDIS_URL_FILE": str(tmp_path / "url")})
+    assert str(refused.value) == "VERITAS_REDIS_URL and VERITAS_REDIS_URL_FILE are both set: keep one of them"
+
+
+def test_a_file_that_cannot_be_read_or_is_empty_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"VERITAS_REDIS_URL_FILE: cannot read .*: No such file or directory"):
+        read_secret_files({"VERITAS_REDIS_URL_FILE": str(tmp_path / "missing")})
+    (tmp_path / "empty").write_text("\n")
+    with pytest.raises(SettingsError, match=r"VERITAS_REDIS_URL_FILE: .* is empty"):
+        read_secret_files({"VERITAS_REDIS_URL_FILE": str(tmp_path / "empty")})
+
+
+def test_an_empty_name_of_a_file_counts_as_unset() -> None:
+    assert read_secret_files(WHOLE | {"VERITAS_REDIS_URL_FILE": "", "OTHER_FILE": "x"}) == WHOLE | {"OTHER_FILE": "x"}

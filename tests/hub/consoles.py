@@ -91,7 +91,7 @@ class ConsoleHub:
         claims = tokens.make_claims(
             principal.user_id, principal.role, principal.name, principal.session, now_ms=now_ms()
         )
-        return tokens.sign(claims, self.settings.jwt_secret)
+        return tokens.sign(claims, self.settings.keys)
 
     async def ticket(self, principal: Principal, purpose: Purpose) -> str:
         await self.token(principal)

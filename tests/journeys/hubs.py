@@ -86,7 +86,7 @@ def start(
         "VERITAS_DATABASE_URL": url_as(WORKER if verb == "work" else HUB, database.database_url),
         "VERITAS_REDIS_URL": database.redis_url,
         "VERITAS_JWT_SECRET": SECRET,
-        "VERITAS_BCRYPT_COST": "4",
+        "VERITAS_BCRYPT_COST": "10",
         "VERITAS_DRAIN_MS": "500",
     }
     with (folder / f"{verb}-{port}.log").open("ab") as log:

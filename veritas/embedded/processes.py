@@ -89,8 +89,15 @@ def _options(command: ChildCommand) -> Iterator[dict[str, Any]]:
     if command.log is None:
         yield options
         return
-    with command.log.open("ab") as log:
+    with open(command.log, "ab", opener=_open_private) as log:
         yield options | {"stdout": log, "stderr": subprocess.STDOUT}
+
+
+def _open_private(path: str, flags: int) -> int:
+    """Open a log that only its owner may read; logs of older versions change."""
+    descriptor = os.open(path, flags, mode=0o600)
+    os.fchmod(descriptor, 0o600)
+    return descriptor
 
 
 def _die_with_us(orphaned: signal.Signals) -> Callable[[], None] | None:

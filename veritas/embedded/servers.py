@@ -30,6 +30,9 @@ WORKER_DATABASE = "VERITAS_WORKER_DATABASE_URL"
 OWNER_DATABASE = "VERITAS_OWNER_DATABASE_URL"
 REDIS = "VERITAS_REDIS_URL"
 
+OWN_FILES = {"lock", "jwt-secret"}
+"""A directory with one of these files is ours."""
+
 __all__ = [
     "DATABASE",
     "OWNER_DATABASE",
@@ -118,7 +121,7 @@ def prepare_servers(data_dir: Path, environ: Mapping[str, str]) -> Iterator[Serv
 def lock_data_dir(data_dir: Path) -> Iterator[None]:
     """Lock a data directory for this process; it is created if missing. Raises EmbeddedError if it is in use."""
     with in_one_line():
-        data_dir.mkdir(parents=True, exist_ok=True)
+        _make_private(data_dir)
         lock = (data_dir / "lock").open("a+")
     with lock:
         try:
@@ -130,6 +133,17 @@ def lock_data_dir(data_dir: Path) -> Iterator[None]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+def _make_private(data_dir: Path) -> None:
+    """Create a data directory that only its owner may list. A directory with other files keeps its mode.
+
+    Where root runs the servers under other accounts, these may enter it, but not list it.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True)
+    names = {path.name for path in data_dir.iterdir()}
+    if not names or names & OWN_FILES:
+        data_dir.chmod(0o711 if os.geteuid() == 0 else 0o700)
 
 
 def is_locked(data_dir: Path) -> bool:

@@ -372,7 +372,7 @@ async def _give_codes(
     unit: Unit, exam_id: UUID, student_ids: Collection[UUID], settings: HubSettings
 ) -> dict[UUID, str]:
     codes = {student_id: draw_code() for student_id in student_ids}
-    hashes = {student_id: hash_exam_code(code, settings.jwt_secret) for student_id, code in codes.items()}
+    hashes = {student_id: hash_exam_code(code, settings.keys.data) for student_id, code in codes.items()}
     await credentials.replace_codes(unit.conn, exam_id, hashes)
     return codes
 

@@ -132,7 +132,7 @@ async def read_attempt(
     has waived that. Reading them is recorded.
     """
     owner = Owner(principal.user_id, principal.exam_id, principal.may_sit)
-    place = attempt_place(request, attempt_id, settings.jwt_secret)
+    place = attempt_place(request, attempt_id, settings.keys.data)
     async with engine.connect() as conn:
         attempt = await attempt_view.read_attempt_view(conn, attempt_id, owner)
         record = await read_record(conn, attempt_id, owner)

@@ -124,7 +124,7 @@ async def start_attempt(
             rulebook_version=RULEBOOK_VERSION,
             notice=None if shown is None else shown.version,
             notice_body=None if shown is None else msgspec.to_builtins(shown),
-            place_of=lambda attempt_id: attempt_place(request, attempt_id, settings.jwt_secret),
+            place_of=lambda attempt_id: attempt_place(request, attempt_id, settings.keys.data),
         )
         if opened.row is not None:
             unit.feed(exam_id, [opened.row])

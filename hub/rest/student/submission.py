@@ -81,7 +81,7 @@ async def submit(
     async with engine.connect() as conn:
         submitter = await attempt_view.read_submitter(conn, attempt_id, owner)
     given = await asyncio.to_thread(_read_answers, submission.answers, submitter.items)
-    place = attempt_place(request, attempt_id, settings.jwt_secret) if submitter.is_monitored else None
+    place = attempt_place(request, attempt_id, settings.keys.data) if submitter.is_monitored else None
     await wait_until_stored(engine, attempt_id, submission)
     async with change(engine, notifier) as unit:
         ended = await end_attempt(unit.conn, attempt_id, _ending(owner, given, submitter, place), grading)

@@ -16,6 +16,7 @@ from db.models import HubLease
 from db.queries.accounts import credentials
 from db.settings import DatabaseSettings
 from hub.auth import tokens
+from hub.auth.keys import Keys
 from hub.auth.tickets import draw_secret, hash_secret
 from hub.rest.http.bodies import LARGE_BYTES
 from hub.sockets import now_ms
@@ -165,4 +166,4 @@ async def make_teacher(engine: AsyncEngine) -> tuple[str, str]:
         exam_id = await factories.make_exam(conn, teacher)
         await credentials.open_session(conn, session=session, user_id=teacher, token_hash=hash_secret(draw_secret()))
     claims = tokens.make_claims(teacher, Role.TEACHER, "Tess", session, now_ms=now_ms())
-    return f"/exams/{exam_id}/items", tokens.sign(claims, SECRET)
+    return f"/exams/{exam_id}/items", tokens.sign(claims, Keys((SECRET,), SECRET))

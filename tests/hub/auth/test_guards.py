@@ -33,7 +33,7 @@ class SignedIn(msgspec.Struct):
 
     def token(self, settings: HubSettings, *, age_ms: int = 0) -> str:
         claims = tokens.make_claims(self.user_id, self.role, "Ada", self.session, now_ms=now_ms() - age_ms)
-        return tokens.sign(claims, settings.jwt_secret)
+        return tokens.sign(claims, settings.keys)
 
     async def ticket(self, conn: AsyncConnection, purpose: str = "monitor", **kwargs: timedelta) -> str:
         ticket = draw_secret()
@@ -199,6 +199,6 @@ def allowing(*origins: str) -> HubSettings:
     return HubSettings(
         database_url="postgresql://nowhere",
         redis_url="redis://nowhere",
-        jwt_secret=Secret("x" * 32),
+        jwt_secret=Secret("a secret that only this test suite knows"),
         allowed_origins=origins,
     )

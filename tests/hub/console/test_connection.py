@@ -221,7 +221,7 @@ async def test_a_sign_in_is_renewed_over_the_socket(hub: ConsoleHub, room: ExamR
     async with hub.sign_in(room.teacher) as client:
         claims = tokens.make_claims(room.teacher.user_id, Role.TEACHER, "Tess", room.teacher.session, now_ms=now_ms())
         later = msgspec.structs.replace(claims, exp=claims.exp + 2)
-        await client.send(Auth(tokens.sign(later, hub.settings.jwt_secret)))
+        await client.send(Auth(tokens.sign(later, hub.settings.keys)))
         assert await client.close_code() == CloseCode.TOKEN_EXPIRED
         grace_ms = 2_000 - tokens.LIFETIME_S * 1000
         assert now_ms() >= later.expires_at + grace_ms
@@ -250,7 +250,7 @@ async def test_a_console_cannot_be_renewed_by_another_user(hub: ConsoleHub, room
 async def test_an_expired_token_closes_the_console(hub: ConsoleHub, room: ExamRoom) -> None:
     async with hub.sign_in(room.teacher) as client:
         claims = tokens.make_claims(room.teacher.user_id, Role.TEACHER, "Tess", room.teacher.session, now_ms=10**9)
-        await client.send(Auth(tokens.sign(claims, hub.settings.jwt_secret)))
+        await client.send(Auth(tokens.sign(claims, hub.settings.keys)))
         assert (await client.receive(Error)).code == ErrorCode.UNAUTHENTICATED
         assert await client.close_code() == CloseCode.TOKEN_EXPIRED
 

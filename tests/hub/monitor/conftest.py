@@ -20,6 +20,7 @@ from db.models import ExamAttempt
 from db.queries.accounts import credentials
 from db.queries.console import instructions
 from hub.auth import tokens
+from hub.auth.keys import Keys
 from hub.auth.tickets import draw_secret, hash_secret
 from hub.monitor.admission import Admission
 from hub.settings import HubSettings
@@ -125,12 +126,16 @@ class CandidateClient:
             )
         return secret
 
+    @property
+    def keys(self) -> Keys:
+        return Keys((self.secret,), self.secret)
+
     async def token(self, *, user_id: UUID | None = None, left_ms: int = 600_000) -> str:
         """An access token of a new sign-in that expires in `left_ms`."""
         session = await self.sign_in(user_id=user_id)
         made_ms = now_ms() + left_ms - 1000 * tokens.LIFETIME_S
         claims = tokens.make_claims(user_id or self.student_id, Role.STUDENT, "Ada", session, now_ms=made_ms)
-        return tokens.sign(claims, self.secret)
+        return tokens.sign(claims, self.keys)
 
     async def connect(self, encoding: Encoding = Encoding.JSON, **options: Any) -> Peer:
         options = {"subprotocols": [Subprotocol(encoding)], "compression": None, "proxy": None} | options

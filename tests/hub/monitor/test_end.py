@@ -91,7 +91,7 @@ async def test_the_welcome_has_a_key_for_the_queue_and_a_token_for_uploads(candi
     _, welcome = await candidate.enter()
     _, again = await candidate.enter()
     assert welcome.queue_key == again.queue_key == tokens.derive_queue_key(candidate.attempt_id, candidate.secret)
-    claims = tokens.verify_upload(welcome.upload_token, candidate.secret, now_ms=now_ms())
+    claims = tokens.verify_upload(welcome.upload_token, candidate.keys, now_ms=now_ms())
     assert (claims.attempt, claims.sub) == (candidate.attempt_id, candidate.student_id)
     assert welcome.attempt.deadline is not None
     assert claims.exp == (welcome.attempt.deadline + TAIL_MS) // 1000

@@ -23,6 +23,13 @@ def test_a_run_gets_input_and_returns_its_output() -> None:
     assert (result.stdout, result.returncode) == ("quietly\nloudly\n", 3)
 
 
+def test_a_log_can_be_read_by_its_owner_only(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.touch(mode=0o644)
+    launch(shell("echo one", log=log)).wait()
+    assert log.stat().st_mode & 0o777 == 0o600
+
+
 def test_environment_directory_and_prefix_are_those_of_the_command(tmp_path: Path) -> None:
     how = {
         "environ": {"PATH": os.defpath},

@@ -83,6 +83,24 @@ def test_a_data_directory_has_one_user_at_a_time(closed_home: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("is_old", [False, True])
+def test_a_data_directory_can_be_listed_by_its_owner_only(closed_home: Path, *, is_old: bool) -> None:
+    data = closed_home / "data"
+    if is_old:
+        data.mkdir(mode=0o755)
+        (data / "lock").touch()
+    with lock_data_dir(data):
+        assert data.stat().st_mode & 0o066 == 0
+
+
+def test_a_directory_with_other_files_keeps_its_mode(closed_home: Path) -> None:
+    data = closed_home / "data"
+    data.mkdir(mode=0o755)
+    (data / "thesis.tex").touch()
+    with lock_data_dir(data):
+        assert data.stat().st_mode & 0o777 == 0o755
+
+
 def test_sockets_lie_in_a_private_directory_of_each_data_directory(
     closed_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
