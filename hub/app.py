@@ -66,6 +66,7 @@ from hub.rest.exams import exams, items, permissions, policies, rosters
 from hub.rest.http.bodies import BODY_BYTES, BoundedRequest
 from hub.rest.http.openapi import DescribedStructs
 from hub.rest.teacher import grades
+from hub.server.edge import Edge, HubApp
 from hub.server.security_log import LOG_STATE, SecurityLog
 from hub.settings import HubSettings
 from hub.tasks import DetachedTasks
@@ -95,6 +96,7 @@ ROUTES: Final[Sequence[ControllerRouterHandler]] = (
     erasure.router,
     service_keys.router,
     health.router,
+    health.read_metrics,
     pages.router,
     monitor_socket,
     console_socket,
@@ -155,8 +157,17 @@ def create_hub(
                 await stack.enter_async_context(part)
             yield
 
-    app = Litestar(
-        route_handlers=ROUTES,
+    openapi = OpenAPIConfig(
+        title="Veritas",
+        version="1",
+        openapi_router=pages.docs_router(),
+        use_handler_docstrings=True,
+        components=Components(security_schemes=SECURITY_SCHEMES),
+        render_plugins=[pages.DocsPage(site)],
+    )
+    app = HubApp(
+        edge=Edge(settings),
+        route_handlers=[route for route in ROUTES if route is not health.read_metrics or settings.shows_metrics],
         lifespan=[lifespan],
         dependencies=_provide(
             settings=settings,
@@ -177,14 +188,7 @@ def create_hub(
         request_max_body_size=BODY_BYTES,
         exception_handlers=exception_handlers,
         cors_config=CORSConfig(allow_origins=list(settings.allowed_origins)) if settings.allowed_origins else None,
-        openapi_config=OpenAPIConfig(
-            title="Veritas",
-            version="1",
-            openapi_router=pages.docs_router(),
-            use_handler_docstrings=True,
-            components=Components(security_schemes=SECURITY_SCHEMES),
-            render_plugins=[pages.DocsPage(site)],
-        ),
+        openapi_config=openapi if settings.shows_docs else None,
         plugins=[DescribedStructs()],
         logging_config=None,
     )
@@ -209,6 +213,7 @@ def _connect_parts(settings: HubSettings, limits: FailureLimits, timing: Timing)
     lease = Lease(watch_engine, close_candidates, renew_s=timing.renew_s)
     duplicates = Duplicates(engine)
     ingest = _build_ingest(settings, timing, job_notifier, duplicates, close_candidates)
+    metrics.INGEST_WAITING.set_function(lambda: ingest.waiting_bytes)
     results = InstructionResults(engine, notifier)
     close_log = CloseLog(engine)
     orphans = OrphanCloser(

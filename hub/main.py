@@ -10,6 +10,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from functools import partial
+from importlib.metadata import version
 from typing import Final, cast
 
 import structlog
@@ -21,6 +22,7 @@ from hub.app import create_hub
 from hub.drain import HubDrain
 from hub.garbage import tune_garbage_collection
 from hub.server.http import PromptHttp
+from hub.server.metrics_port import serve_metrics
 from hub.server.unfinished import UNFINISHED_BYTES, UnfinishedBytes
 from hub.server.websocket import ClosingWebSocket
 from hub.settings import HubSettings
@@ -108,6 +110,8 @@ def configure(app: Litestar, host: str, port: int, unfinished_bytes: int = UNFIN
         log_config=None,
         # The access log would print query strings, and a line per request.
         access_log=False,
+        # The app reads the headers of proxies (hub/server/edge.py).
+        proxy_headers=False,
         backlog=4096,
         http=cast("type[asyncio.Protocol]", partial(PromptHttp, unfinished=unfinished)),
         ws=cast("type[asyncio.Protocol]", partial(ClosingWebSocket, unfinished=unfinished)),
@@ -124,6 +128,18 @@ def configure(app: Litestar, host: str, port: int, unfinished_bytes: int = UNFIN
 
 async def run(settings: HubSettings) -> None:
     """Serve until SIGTERM or SIGINT, then drain."""
-    log.info("hub starts", host=settings.host, port=settings.port)
+    log.info("hub starts", host=settings.host, port=settings.port, version=version("veritas-proctor"))
+    _warn(settings)
     app, drain = create_hub(settings)
-    await HubServer(configure(app, settings.host, settings.port, settings.unfinished_bytes), drain).serve()
+    config = configure(app, settings.host, settings.port, settings.unfinished_bytes)
+    with serve_metrics(metrics.REGISTRY, settings.metrics_host, settings.metrics_port):
+        await HubServer(config, drain).serve()
+
+
+def _warn(settings: HubSettings) -> None:
+    """Log settings that are allowed, but unsafe where they were not meant."""
+    unsafe = [origin for origin in settings.allowed_origins if not origin.lower().startswith("https://")]
+    if unsafe:
+        log.warning("allowed origins without TLS: any program on the way can use them", origins=unsafe)
+    if settings.public_url and settings.metrics_port is None:
+        log.info("no metrics: set VERITAS_METRICS_PORT to serve them on a port of their own")

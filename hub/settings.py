@@ -1,9 +1,11 @@
 """The settings of one hub process. Built from the environment at the start of the process, never at import."""
 
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 from db.settings import DatabaseSettings, Secret
 from hub.auth.keys import RING_MAX, Keys, find_weakness
+from hub.server.proxies import Proxies
 
 DRAIN_MS_MAX: Final = 30_000
 BCRYPT_THREADS_MAX: Final = 16
@@ -31,6 +33,21 @@ class HubSettings(DatabaseSettings, frozen=True, kw_only=True):
     port: int = 8000
     allowed_origins: tuple[str, ...] = ()
     """Browser origins that may open sockets and call REST, in addition to the hub's own origin."""
+
+    public_url: str = ""
+    """Where users reach this service, such as `https://exam.example.org`. With it cookies are bound to this host and to
+    TLS, browsers are told to stay on TLS, and requests for other hosts are refused."""
+
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    """Addresses, networks, or `unix`: only from these peers the hub reads `X-Forwarded-For`, `-Proto` and `-Host`."""
+
+    docs: Literal["auto", "on", "off"] = "auto"
+    """Whether the reference at `/docs` is served; `auto`: unless there is a public URL."""
+
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = None
+    """Port of `/metrics`; 0 is any free port, which is logged. Without one it is on `port`, unless there is a public
+    URL."""
 
     registration: Literal["open", "closed"] = "closed"
     """Whether students may register themselves."""
@@ -72,6 +89,7 @@ class HubSettings(DatabaseSettings, frozen=True, kw_only=True):
         """Refuse unsafe values. Raises ValueError."""
         super().__post_init__()
         self._check_secrets()
+        self._check_edge()
         if not 0 <= self.drain_ms <= DRAIN_MS_MAX:
             raise ValueError(f"VERITAS_DRAIN_MS must be between 0 and {DRAIN_MS_MAX}")
         if self.unfinished_bytes < UNFINISHED_MIN:
@@ -91,10 +109,39 @@ class HubSettings(DatabaseSettings, frozen=True, kw_only=True):
         ring = self.jwt_secrets or (self.jwt_secret,)
         return Keys(ring, self.data_secret or ring[-1])
 
+    @property
+    def public_host(self) -> str | None:
+        """The host of the public URL, with its port if that is not 443; None without a public URL."""
+        return urlsplit(self.public_url).netloc.removesuffix(":443") or None
+
+    @property
+    def shows_docs(self) -> bool:
+        """Whether the reference is served."""
+        return self.docs == "on" or (self.docs == "auto" and not self.public_url)
+
+    @property
+    def shows_metrics(self) -> bool:
+        """Whether `/metrics` is served on the port of everything else."""
+        return self.metrics_port is None and not self.public_url
+
     def check_environment(self) -> None:
         """Refuse what only tests may choose. Raises ValueError."""
         if self.bcrypt_cost < BCRYPT_COST_MIN:
             raise ValueError(f"VERITAS_BCRYPT_COST must be at least {BCRYPT_COST_MIN}")
+
+    def _check_edge(self) -> None:
+        parts = urlsplit(self.public_url)
+        extra = parts.path or parts.query or parts.fragment or parts.username
+        if self.public_url and (parts.scheme != "https" or not parts.hostname or extra):
+            raise ValueError("VERITAS_PUBLIC_URL must be https:// and a host, without a path")
+        if self.public_url != self.public_url.lower():
+            raise ValueError("VERITAS_PUBLIC_URL must be in lower case")
+        if any("*" in origin for origin in self.allowed_origins):
+            raise ValueError("VERITAS_ALLOWED_ORIGINS cannot contain *: name every origin")
+        try:
+            Proxies(self.trusted_proxies)
+        except ValueError as error:
+            raise ValueError(f"VERITAS_TRUSTED_PROXIES: {error}") from error
 
     def _check_secrets(self) -> None:
         if self.jwt_secret and self.jwt_secrets:

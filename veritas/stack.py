@@ -29,6 +29,9 @@ WORKER = "worker"
 MODEL = "model"
 MODEL_URL = "VERITAS_LLM_BASE_URL"
 MODEL_KEY = "VERITAS_LLM_API_KEY"
+METRICS_PORT = "VERITAS_METRICS_PORT"
+"""The worker's; the hub serves its metrics with everything else."""
+
 DRAIN_MS = "VERITAS_DRAIN_MS"
 SHORT_DRAIN_MS = "500"
 """Ctrl-C ends the only hub, so its clients have no other hub to move to."""
@@ -62,11 +65,12 @@ async def run_stack(environ: Mapping[str, str]) -> AsyncIterator[Stack]:
             await migrations.upgrade(servers.owner_url)
             login = await _first_login(settings, environ)
             keyless = {name: value for name, value in environ.items() if name != MODEL_KEY}
-            await supervisor.start(_child(HUB, ["serve"], keyless, f"{base_url}/health/ready"))
+            of_hub = {name: value for name, value in keyless.items() if name != METRICS_PORT}
+            await supervisor.start(_child(HUB, ["serve"], of_hub, f"{base_url}/health/ready"))
             await supervisor.start(_child(WORKER, ["work"], keyless | {DATABASE: servers.worker_url}))
             if environ.get(MODEL_URL):
                 # The port of the metrics is the worker's: this process takes a free one and logs it.
-                of_model = environ | {DATABASE: servers.worker_url, "VERITAS_METRICS_PORT": "0"}
+                of_model = environ | {DATABASE: servers.worker_url, METRICS_PORT: "0"}
                 await supervisor.start(_child(MODEL, ["work", "--only", "model"], of_model))
             addresses = Addresses(
                 servers.database_url, servers.redis_url, base_url, servers.worker_url, servers.owner_url

@@ -19,6 +19,8 @@ from hub.settings import HubSettings
 
 PAGE_HEADER: Final = "X-Veritas-Page"
 COOKIE_PATH: Final = "/auth"
+HOST_PREFIX: Final = "__Host-"
+"""Browsers accept such a cookie only over TLS, from this host, for all its paths: no other host can set it."""
 
 DEVICE_COOKIE: Final = "veritas_device"
 """The same for all pages, so that a browser is one device."""
@@ -29,13 +31,15 @@ PageName = Literal["console", "exam"]
 class BrowserPage(msgspec.Struct, frozen=True):
     """The page of the hub that sent the request, the token in its cookie, and whether the request came over TLS.
 
-    `device` is the secret of a browser from which someone has signed in before.
+    `is_host_bound`: the hub has a public URL, so its cookies have the prefix `__Host-`. `device` is the secret of a
+    browser from which someone has signed in before.
     """
 
     name: PageName
     secret: str | None
     is_secure: bool
     device: str | None = None
+    is_host_bound: bool = False
 
     def keep_device(self, secret: str) -> Cookie:
         """Return a cookie with the secret of this browser. It signs no one in, so it outlives the session."""
@@ -51,9 +55,9 @@ class BrowserPage(msgspec.Struct, frozen=True):
 
     def _cookie(self, value: str, max_age: int | None, key: str | None = None) -> Cookie:
         return Cookie(
-            key=key or _key(self.name),
+            key=_name_cookie(key or _key(self.name), is_host_bound=self.is_host_bound),
             value=value,
-            path=COOKIE_PATH,
+            path="/" if self.is_host_bound else COOKIE_PATH,
             max_age=max_age,
             secure=self.is_secure,
             httponly=True,
@@ -74,12 +78,18 @@ def provide_page(
         return None
     if "origin" not in request.headers or not origin_allowed(request.headers, settings):
         raise Forbidden("Sign in from a page of this hub, or from an allowed origin.")
+    bound = bool(settings.public_url)
     return BrowserPage(
         page_name,
-        request.cookies.get(_key(page_name)),
-        request.url.scheme == "https",
-        request.cookies.get(DEVICE_COOKIE),
+        request.cookies.get(_name_cookie(_key(page_name), is_host_bound=bound)),
+        bound or request.url.scheme == "https",
+        request.cookies.get(_name_cookie(DEVICE_COOKIE, is_host_bound=bound)),
+        is_host_bound=bound,
     )
+
+
+def _name_cookie(name: str, *, is_host_bound: bool) -> str:
+    return HOST_PREFIX + name if is_host_bound else name
 
 
 def _key(name: str) -> str:

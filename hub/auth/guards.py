@@ -21,7 +21,7 @@ from db.errors import AWAY, Forbidden
 from db.queries.accounts import credentials, service_keys
 from db.queries.accounts.service_keys import Program
 from hub.auth import tokens
-from hub.auth.pseudonyms import pseudonym_of
+from hub.auth.pseudonyms import make_pseudonym, pseudonym_of
 from hub.auth.tickets import hash_secret
 from hub.errors import Expired, Invalid, SetupRequired, Unauthenticated, meaning_of
 from hub.settings import HubSettings
@@ -88,13 +88,21 @@ class Principal(msgspec.Struct, frozen=True):
 
 
 def address_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
-    """Return the address of a client; behind a trusted proxy, the one that uvicorn reads from its headers."""
+    """Return the address of a client; behind a trusted proxy, the one that the proxy names."""
     return connection.client.host if connection.client else "unix"
 
 
 def place_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
     """Return the keyed hash of a client's address; None in an app without a key."""
     return pseudonym_of(connection, "audit", address_of(connection))
+
+
+def attempt_place(connection: ASGIConnection[Any, Any, Any, Any], attempt_id: UUID, secret: str) -> str:
+    """Return the place from which a request or a socket of an attempt comes: a keyed hash of address and program.
+
+    Two places of one attempt can be compared; places of two attempts cannot.
+    """
+    return make_pseudonym(secret, "place", str(attempt_id), address_of(connection), agent_of(connection))
 
 
 def agent_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
@@ -210,7 +218,8 @@ async def using_ticket(engine: AsyncEngine, ticket: str | None) -> AsyncIterator
 def origin_allowed(headers: Headers, settings: HubSettings) -> bool:
     """Return whether a request comes from an allowed origin, the hub's own, or a program that sends no origin.
 
-    `null` and schemes other than http(s) are allowed only by an entry with exactly this spelling.
+    The hub's own origin is its public URL, or without one any origin with the host of the request. `null` and schemes
+    other than http(s) are allowed only by an entry with exactly this spelling.
     """
     origins = headers.getall("origin", [])
     if not origins:
@@ -218,8 +227,11 @@ def origin_allowed(headers: Headers, settings: HubSettings) -> bool:
     origin = origins[0].lower().rstrip("/")
     if len(origins) > 1:
         return False
-    hosts = [host.lower() for host in headers.getall("host", []) if host]
-    own = [f"{scheme}://{host}" for host in hosts for scheme in ("http", "https")]
+    if settings.public_url:
+        own = [f"https://{settings.public_host}"]
+    else:
+        hosts = [host.lower() for host in headers.getall("host", []) if host]
+        own = [f"{scheme}://{host}" for host in hosts for scheme in ("http", "https")]
     return origin in own or origin in (entry.lower().rstrip("/") for entry in settings.allowed_origins)
 
 

@@ -17,8 +17,7 @@ from litestar.di import NamedDependency
 from db.errors import AWAY, RequestError
 from db.queries.connections.connections import OpenedConnection, SocketKey
 from hub import metrics, sockets
-from hub.auth.guards import Principal
-from hub.auth.places import attempt_place
+from hub.auth.guards import Principal, attempt_place
 from hub.errors import OverQuota, close_code_of
 from hub.handshake import needs_ticket
 from hub.ingest.batcher import BatchResult, Offer, PendingBatch, Stored

@@ -33,12 +33,12 @@ from hub.auth.guards import (
     Purpose,
     address_of,
     agent_of,
+    attempt_place,
     needs_second_factor,
     principal_as,
 )
 from hub.auth.limits import Try, network_of
 from hub.auth.passwords import Passwords
-from hub.auth.places import attempt_place
 from hub.auth.second_factor import use_second_factor
 from hub.auth.sessions import describe_agent, place_of, terms_of
 from hub.auth.tickets import draw_secret, find_hashes, hash_secret, is_secret

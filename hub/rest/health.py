@@ -15,7 +15,7 @@ from db.notify import Notifier
 from db.queries.events import partitions
 from hub import metrics
 from hub.handshake import Gate
-from hub.ingest.writer import Ingest
+from hub.settings import HubSettings
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,7 +25,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     database: Literal["connected", "disconnected"]
     redis: Literal["connected", "disconnected"]
     partitions_ahead: int | None
-    version: str
+    version: str | None
+    """Only where the hub has no public URL: strangers need not know it. Otherwise it is in the log of the hub."""
 
 
 class Readiness(msgspec.Struct, frozen=True):
@@ -36,7 +37,9 @@ class Readiness(msgspec.Struct, frozen=True):
 
 
 @get("/health", summary="Read the state of this hub")
-async def read_health(engine: NamedDependency[AsyncEngine], notifier: NamedDependency[Notifier]) -> Health:
+async def read_health(
+    engine: NamedDependency[AsyncEngine], notifier: NamedDependency[Notifier], settings: NamedDependency[HubSettings]
+) -> Health:
     """Return the state of the hub, its database and its Redis."""
     ahead = await _partitions_ahead(engine)
     return Health(
@@ -44,7 +47,7 @@ async def read_health(engine: NamedDependency[AsyncEngine], notifier: NamedDepen
         database="disconnected" if ahead is None else "connected",
         redis="connected" if await notifier.is_alive() else "disconnected",
         partitions_ahead=ahead,
-        version=version("veritas-proctor"),
+        version=None if settings.public_url else version("veritas-proctor"),
     )
 
 
@@ -64,9 +67,8 @@ async def read_readiness(engine: NamedDependency[AsyncEngine], gate: NamedDepend
 
 
 @get("/metrics", summary="Read the metrics for Prometheus", include_in_schema=False)
-async def read_metrics(ingest: NamedDependency[Ingest]) -> Response[bytes]:
+async def read_metrics() -> Response[bytes]:
     """Return all metrics of this process."""
-    metrics.INGEST_WAITING.set(ingest.waiting_bytes)
     return Response(generate_latest(metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -90,6 +92,4 @@ async def _unready(engine: AsyncEngine) -> str | None:
     return None
 
 
-router: Final = Router(
-    path="/", tags=["system"], route_handlers=[read_health, read_liveness, read_readiness, read_metrics]
-)
+router: Final = Router(path="/", tags=["system"], route_handlers=[read_health, read_liveness, read_readiness])

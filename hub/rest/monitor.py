@@ -16,8 +16,7 @@ from litestar.params import JSONBody
 from litestar.status_codes import HTTP_200_OK
 
 from db.errors import BadRequest, Ended, Forbidden, NotFound
-from hub.auth.guards import BEARER, Bearer, Principal, principal_as, provide_bearer
-from hub.auth.places import attempt_place
+from hub.auth.guards import BEARER, Bearer, Principal, attempt_place, principal_as, provide_bearer
 from hub.errors import Busy, Disconnected, Expired, Full, Gap, Invalid, OverQuota, Superseded, Unauthenticated, problems
 from hub.monitor import http_session
 from hub.monitor.admission import Admission, make_welcome

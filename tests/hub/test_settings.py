@@ -35,6 +35,20 @@ def test_origins_are_separated_by_commas() -> None:
             {"VERITAS_JWT_SECRETS": SECRET},
             "VERITAS_JWT_SECRET and VERITAS_JWT_SECRETS are both set: keep one of them",
         ),
+        (
+            {"VERITAS_PUBLIC_URL": "http://exam.example"},
+            "VERITAS_PUBLIC_URL must be https:// and a host, without a path",
+        ),
+        (
+            {"VERITAS_PUBLIC_URL": "https://exam.example/veritas"},
+            "VERITAS_PUBLIC_URL must be https:// and a host, without a path",
+        ),
+        ({"VERITAS_PUBLIC_URL": "https://Exam.example"}, "VERITAS_PUBLIC_URL must be in lower case"),
+        ({"VERITAS_ALLOWED_ORIGINS": "*"}, "VERITAS_ALLOWED_ORIGINS cannot contain *: name every origin"),
+        (
+            {"VERITAS_TRUSTED_PROXIES": "proxy"},
+            "VERITAS_TRUSTED_PROXIES: 'proxy' does not appear to be an IPv4 or IPv6 network",
+        ),
         ({"VERITAS_BCRYPT_COST": "9"}, "VERITAS_BCRYPT_COST must be at least 10"),
         ({"VERITAS_REGISTRATION": "maybe"}, "VERITAS_REGISTRATION: Invalid enum value 'maybe' (it is 'maybe')"),
         ({"VERITAS_DRAIN_MS": "30001"}, "VERITAS_DRAIN_MS must be between 0 and 30000"),

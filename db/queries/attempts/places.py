@@ -1,4 +1,4 @@
-"""What a monitored attempt records about where it is read and answered: places are keyed hashes (`hub/auth/places.py`).
+"""What a monitored attempt records about where it is read and answered: places are keyed hashes (`hub/auth/guards.py`).
 
 Two readers at once become visible here. Never decides who is right: a student may change the machine or the network.
 """

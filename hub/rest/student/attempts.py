@@ -20,8 +20,7 @@ from db.queries.student import attempt_view
 from db.queries.student.attempt_view import Owner, Paper, PaperExam, PaperItem
 from db.queries.student.record import EventCount, Record, ShownFlag, read_record
 from db.unit import change
-from hub.auth.guards import BEARER, Principal
-from hub.auth.places import attempt_place
+from hub.auth.guards import BEARER, Principal, attempt_place
 from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor

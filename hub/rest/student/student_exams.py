@@ -18,8 +18,7 @@ from db.queries.exams import student_exams
 from db.queries.exams.student_exams import Enrollment, EnrolmentState, OwnAttempt
 from db.queries.retention.worker_settings import DataSettings
 from db.unit import change
-from hub.auth.guards import BEARER, Principal
-from hub.auth.places import attempt_place
+from hub.auth.guards import BEARER, Principal, attempt_place
 from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor

@@ -21,8 +21,7 @@ from db.queries.events.system_events import ServerEvent
 from db.queries.student import attempt_view
 from db.queries.student.attempt_view import Owner, Submitter
 from db.unit import change
-from hub.auth.guards import BEARER, Principal
-from hub.auth.places import attempt_place
+from hub.auth.guards import BEARER, Principal, attempt_place
 from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest
 from hub.rest.http.bodies import LARGE_BYTES

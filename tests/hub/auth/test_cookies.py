@@ -61,7 +61,7 @@ async def test_a_browser_keeps_its_device_secret_for_all_its_users(
 
 
 async def test_over_tls_the_cookie_stays_on_tls(url: str, grace: None) -> None:
-    # uvicorn believes the header of a proxy on the loopback.
+    # A proxy on the loopback is trusted by default.
     async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
         headers = {"X-Veritas-Page": "exam", "X-Forwarded-Proto": "https", "Origin": url}
         answer = await client.post("/auth/login", json=CREDENTIALS, headers=headers)
