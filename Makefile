@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up serve work migrate admin simulate verify web test test-long test-external coverage bench docs screenshots check format lock clean
+.PHONY: help demo up serve work migrate admin simulate verify web test test-long test-external coverage bench docs sbom screenshots check format lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -95,6 +95,9 @@ docs: $(VENV)/runtime  ## schemas, AsyncAPI, codes and the types of the pages, g
 	@$(BIN)/python -m veritas.codegen.wire_docs
 	@$(BIN)/python -m veritas.codegen.web_types
 
+sbom: $(VENV)/runtime  ## sbom.json: all packages of the lock files with their hashes (CycloneDX)
+	@$(BIN)/python -m veritas.codegen.sbom
+
 screenshots: $(VENV)/dev $(DIST)  ## every view of the pages, light, dark and narrow, into docs/screenshots
 	$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
@@ -112,7 +115,7 @@ format: $(VENV)/dev web/node_modules/.locked  ## write the one format
 
 LOCK = uv pip compile --quiet --universal --no-strip-extras --no-annotate --no-header --generate-hashes --python-version 3.11
 lock: $(VENV)/dev  ## renew the lock files
-	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/python -m pip install --quiet uv==0.13.9
 	$(BIN)/$(LOCK) pyproject.toml --group build -o requirements.lock
 	$(BIN)/$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
 	$(BIN)/$(LOCK) --group web -o requirements-web.lock

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import structlog
 from litestar import Litestar
+from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
 
 from hub.log_limit import LogLimit
@@ -71,7 +72,7 @@ class Edge:
         """Answer 421 to a request for another host, or refuse its handshake."""
         await receive()
         prefix = "http"
-        if scope["type"] == "websocket":
+        if scope["type"] == ScopeType.WEBSOCKET:
             if "websocket.http.response" not in (scope.get("extensions") or {}):
                 await send({"type": "websocket.close", "code": 1008, "reason": "host"})
                 return

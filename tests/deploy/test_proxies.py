@@ -1,4 +1,4 @@
-"""The examples of deploy/proxies, in front of a real hub: run with their own programs which `make test-external` needs."""
+"""The examples of deploy/proxies with their own programs, in front of a real hub."""
 
 import asyncio
 import shutil
@@ -63,7 +63,7 @@ def make_certificate(folder: Path) -> None:
 
 def write_config(program: str, folder: Path, hub: str, ports: tuple[int, int]) -> Path:
     """Copy an example with the hub, the ports and the certificate of this test."""
-    text = (PROXIES / FILES[program]).read_text().replace("127.0.0.1:8000", hub)
+    text = (PROXIES / FILES[program]).read_text().replace("127.0.0.1:8000", hub).replace("maxconn 32768", "maxconn 500")
     text = text.replace("/etc/veritas/tls", str(folder))
     if program == "nginx":
         text = text.replace("listen 80;", f"listen 127.0.0.1:{ports[0]};")
