@@ -208,7 +208,7 @@ def _check_seen(new: Sequence[NewGrade], given: Mapping[str, StoredGrade]) -> No
 
 def _is_seen(seen: SeenGrade | None, stored: StoredGrade | None) -> bool:
     if seen is None or stored is None:
-        return seen is stored
+        return seen is None and stored is None
     return (seen.points, seen.graded_at) == (stored.points, stored.graded_at)
 
 
