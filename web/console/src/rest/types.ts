@@ -27,6 +27,7 @@ export type {
   ItemKind,
   Monitoring,
   Permission,
+  NewGrade,
   NewSecondFactor,
   RecoveryCodes,
   RosterEntry as RosterStudent,

@@ -132,9 +132,10 @@ export const ANSWERS = {
       points: 2,
       answer: { value: "velocity", revision: 1, saved_at: 0 },
       answer_key: "velocity",
-      given: { points: 2, by: "key", comment: "" },
+      late: null,
+      given: { points: 2, by: "key", comment: "", graded_at: 1 },
     },
-    { item: "q2", kind: "text", prompt: "Why?", points: 5, answer: null, answer_key: null, given: null },
+    { item: "q2", kind: "text", prompt: "Why?", points: 5, answer: null, answer_key: null, late: null, given: null },
   ],
 } as unknown as GradedAnswers;
 

@@ -118,4 +118,14 @@ export const GRADING = {
   points: (max: string) => `Points, up to ${max}`,
   range: (max: string) => `0 to ${max}`,
   comment: "Comment to the student",
+  late: "Late answer",
+  lateBadge: "late answer",
+  lateAnswers: (answers: string) => `${answers} arrived after the end`,
+  arrived: (span: string) => `arrived ${span} after the end`,
+  lateAbout: "It does not count by itself. You can give points for it.",
+  lateByKey: (points: string, max: string) => `By the answer key it would get ${points} of ${max}.`,
+  giveByKey: (points: string) => `Give ${points}`,
+  conflict: (by: string) =>
+    `${by} has changed these points since you opened this page. Nothing was saved. What you typed is kept: show the new points, compare, and save again.`,
+  showNew: "Show the new points",
 } as const;

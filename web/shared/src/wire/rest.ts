@@ -435,7 +435,7 @@ export interface GradedAttemptView {
   grade_final: boolean;
 }
 
-/** One item with its key, the answer that counts, and its points. `by` is "key" or the name of a teacher. */
+/** One item with its key, the answer that counts, and its points. `by` is "key" or the name of a teacher. `late` is a different answer that arrived after the end of the attempt. */
 export interface GradedItem {
   item: string;
   kind: ItemKind;
@@ -444,6 +444,7 @@ export interface GradedItem {
   answer_key: unknown;
   points: number;
   answer: ReadAnswer | null;
+  late: ReadLateAnswer | null;
   given: StoredGrade | null;
 }
 
@@ -474,7 +475,7 @@ export interface Health {
   database: "connected" | "disconnected";
   redis: "connected" | "disconnected";
   partitions_ahead: number | null;
-  version: string;
+  version: string | null;
 }
 
 /** Risk labels are for teachers. Here they are always null and false. */
@@ -657,12 +658,13 @@ export interface NewExam {
   is_published?: boolean;
 }
 
-/** Points for one item, from 0 to the maximum of the item. */
+/** Points for one item, from 0 to the maximum of the item. `seen` is what you saw as `given`, null for no points: 409 if another grader has changed them since. Without `seen`, the points replace any others. */
 export interface NewGrade {
   item: string;
   points: number;
   /** Any text without NUL */
   comment?: string;
+  seen?: SeenGrade | null;
 }
 
 /** Why the data of an attempt must be kept, and until when (ms since the epoch); without `until` it has no end. */
@@ -928,6 +930,15 @@ export interface ReadAnswer {
   saved_at: number;
 }
 
+/** The last answer, which arrived `late_ms` after the end. It does not count by itself: you may give points for it. `points` is what the answer key would give for it; null where a grader decides. */
+export interface ReadLateAnswer {
+  value: unknown;
+  revision: number;
+  saved_at: number;
+  late_ms: number;
+  points: number | null;
+}
+
 /** Whether a load balancer should send traffic here, and if not, the reason. */
 export interface Readiness {
   ready: boolean;
@@ -1139,6 +1150,12 @@ export interface SecondFactorView {
   is_active: boolean;
   recovery_codes_left: number;
   is_required: boolean;
+}
+
+/** The points of an item as you saw them: `points` and `graded_at` of its `given`. */
+export interface SeenGrade {
+  points: number;
+  graded_at: number;
 }
 
 /** A report about one attempt. Sending the same `id` again does nothing and has the same answer. `text` and `indicators` become a note with the severity `normal`. If the attempt has an analysis, the indicators are added to it. */

@@ -6,6 +6,7 @@ import { Badge, Field } from "@veritas/shared/ui/index.ts";
 import { points } from "../../format/numbers.ts";
 import type { GradedItem } from "../../rest/types.ts";
 import { GRADING } from "../../texts/attempts.ts";
+import { LateAnswer } from "./late-answer.tsx";
 import { type GivenPoints, answerText, keyText, pointsError, storedPoints } from "./points.ts";
 
 interface AnswerProps {
@@ -24,9 +25,14 @@ export function Answer({ item, place, given, onGive }: AnswerProps): JSX.Element
         <h2 class="c-h3">
           {GRADING.question(place)} <span class="v-soft v-mono">{item.item}</span>
         </h2>
-        <GivenBy item={item} />
+        <div class="v-row-s">
+          {item.late !== null && <Badge tone="warning">{GRADING.lateBadge}</Badge>}
+          <GivenBy item={item} />
+        </div>
       </div>
-      <p class="c-prompt">{item.prompt}</p>
+      <p class="c-prompt" dir="auto">
+        {item.prompt}
+      </p>
       <dl class="c-answer">
         <div>
           <dt>{GRADING.answer}</dt>
@@ -37,10 +43,11 @@ export function Answer({ item, place, given, onGive }: AnswerProps): JSX.Element
         {item.answer_key !== null && (
           <div>
             <dt>{GRADING.key}</dt>
-            <dd>{keyText(item.answer_key)}</dd>
+            <dd dir="auto">{keyText(item.answer_key)}</dd>
           </div>
         )}
       </dl>
+      {item.late !== null && <LateAnswer item={item} late={item.late} given={given} onGive={onGive} />}
       <PointsFields item={item} given={given} onGive={onGive} />
     </li>
   );
@@ -49,14 +56,16 @@ export function Answer({ item, place, given, onGive }: AnswerProps): JSX.Element
 function GivenBy({ item: { given, points: max } }: { item: GradedItem }): JSX.Element {
   if (given === null) return <Badge tone="info">{GRADING.openAnswer}</Badge>;
   const by = given.by === "key" ? GRADING.answerKey : given.by;
-  return <span class="v-small v-soft">{GRADING.givenBy(points(given.points), points(max), by)}</span>;
+  return <bdi class="v-small v-soft">{GRADING.givenBy(points(given.points), points(max), by)}</bdi>;
 }
 
 function AnswerText({ item: { answer } }: { item: GradedItem }): JSX.Element {
   if (answer === null) return <span class="v-soft">{GRADING.noAnswer}</span>;
   return (
     <>
-      <span class="c-text">{answerText(answer.value)}</span>
+      <span class="c-text" dir="auto">
+        {answerText(answer.value)}
+      </span>
       <div class="v-small v-soft v-number">{GRADING.revision(answer.revision, formatDateTime(answer.saved_at))}</div>
     </>
   );
@@ -84,6 +93,7 @@ function PointsFields({ item, given, onGive }: Omit<AnswerProps, "place">): JSX.
         {(control) => (
           <input
             {...control}
+            dir="auto"
             maxLength={2000}
             value={shown.comment}
             onInput={(event) => onGive({ ...shown, comment: event.currentTarget.value })}

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { Badge, Button, toast } from "@veritas/shared/ui/index.ts";
+import { Badge, Button, Notice, toast } from "@veritas/shared/ui/index.ts";
 import { count, percent, points } from "../../format/numbers.ts";
 import { type Action, useAction } from "../../rest/action.ts";
 import { useLoad } from "../../rest/load.ts";
@@ -13,7 +13,7 @@ import { COMMON } from "../../texts/shell.ts";
 import { ErrorNotice } from "../../ui/error-notice.tsx";
 import { Loaded } from "../../ui/loaded.tsx";
 import { Answer } from "./answer.tsx";
-import type { GivenPoints } from "./points.ts";
+import { type GivenPoints, gradesOf, otherGrader, withoutSent } from "./points.ts";
 
 export function Grading({ attemptId, onGraded }: { attemptId: string; onGraded: () => void }): JSX.Element {
   const loading = useLoad<GradedAnswers>(`/teacher/attempts/${attemptId}/answers`);
@@ -23,7 +23,7 @@ export function Grading({ attemptId, onGraded }: { attemptId: string; onGraded: 
   };
   return (
     <Loaded from={loading} what={GRADING.what}>
-      {(answers) => <GradingForm attemptId={attemptId} answers={answers} onSaved={onSaved} />}
+      {(answers) => <GradingForm attemptId={attemptId} answers={answers} onSaved={onSaved} onReload={loading.reload} />}
     </Loaded>
   );
 }
@@ -32,24 +32,34 @@ interface GradingFormProps {
   attemptId: string;
   answers: GradedAnswers;
   onSaved: (answers: GradedAnswers) => void;
+  /** Fetch the answers again; what was typed stays. */
+  onReload: () => void;
 }
 
-function GradingForm({ attemptId, answers, onSaved }: GradingFormProps): JSX.Element {
+function GradingForm({ attemptId, answers, onSaved, onReload }: GradingFormProps): JSX.Element {
   const given = useSignal<ReadonlyMap<string, GivenPoints>>(new Map());
+  const conflictWith = useSignal<string | null>(null);
   const action = useAction();
   const toGrade = answers.items.filter((item) => item.given === null && !given.value.has(item.item)).length;
   const save = (final: boolean): Promise<void> =>
     action.run(async () => {
-      const grades = [...given.value].map(([item, { points: value, comment }]) => ({
-        item,
-        points: Number(value),
-        comment,
-      }));
-      const saved = await api.post<GradedAnswers>(`/teacher/attempts/${attemptId}/grade`, { grades, final });
-      given.value = new Map();
-      toast(final ? GRADING.savedFinal : GRADING.saved, "good");
-      onSaved(saved);
+      conflictWith.value = null;
+      const sent = given.value;
+      const body = { grades: gradesOf(sent, answers.items), final };
+      try {
+        const saved = await api.post<GradedAnswers>(`/teacher/attempts/${attemptId}/grade`, body);
+        given.value = withoutSent(given.value, sent);
+        toast(final ? GRADING.savedFinal : GRADING.saved, "good");
+        onSaved(saved);
+      } catch (error) {
+        conflictWith.value = otherGrader(error);
+        if (conflictWith.value === null) throw error;
+      }
     });
+  const reload = (): void => {
+    conflictWith.value = null;
+    onReload();
+  };
   return (
     <div class="v-stack">
       <div class="v-card v-spread">
@@ -63,6 +73,7 @@ function GradingForm({ attemptId, answers, onSaved }: GradingFormProps): JSX.Ele
         />
       </div>
       <ErrorNotice text={action.failed.value} />
+      {conflictWith.value !== null && <Conflict by={conflictWith.value} onReload={reload} />}
       <ol class="c-questions">
         {answers.items.map((item, at) => (
           <Answer
@@ -78,8 +89,23 @@ function GradingForm({ attemptId, answers, onSaved }: GradingFormProps): JSX.Ele
   );
 }
 
+/** Another grader was first: nothing is saved, and nothing typed is lost. */
+function Conflict({ by, onReload }: { by: string; onReload: () => void }): JSX.Element {
+  return (
+    <Notice tone="warning" role="alert">
+      <div class="v-spread">
+        <span dir="auto">{GRADING.conflict(by)}</span>
+        <Button size="small" onClick={onReload}>
+          {GRADING.showNew}
+        </Button>
+      </div>
+    </Notice>
+  );
+}
+
 function Total({ answers, toGrade }: { answers: GradedAnswers; toGrade: number }): JSX.Element {
   const { score, percentage, passed, grade_final: isFinal } = answers;
+  const late = answers.items.filter((item) => item.late !== null).length;
   const state = isFinal
     ? GRADING.finalWord
     : toGrade > 0
@@ -96,6 +122,7 @@ function Total({ answers, toGrade }: { answers: GradedAnswers; toGrade: number }
         {passed !== null && (passed ? GRADING.passed : GRADING.notPassed)}
         {state}
       </span>
+      {late > 0 && <span class="v-small">{GRADING.lateAnswers(count(late, "answer"))}</span>}
     </div>
   );
 }
