@@ -1,6 +1,6 @@
 """Cookies of a browser page, which scripts cannot read and other sites cannot send: refresh token and device secret.
 
-A page asks for the cookie with the header `X-Veritas-BrowserPage`, which another site's page cannot send without a CORS
+A page asks for the cookie with the header `X-Veritas-Page`, which another site's page cannot send without a CORS
 preflight, together with an allowed `Origin`. A cookie without this header must never be read.
 """
 

@@ -6,6 +6,9 @@ Pure. Inline scripts must never be allowed, so that text which becomes markup by
 import re
 from typing import Final
 
+NOTHING_ALLOWED: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+"""The policy of answers that are no page: a browser that shows one runs and loads nothing."""
+
 _HOST: Final = re.compile(r"[A-Za-z0-9.\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 
 PERMISSIONS: Final = ", ".join(
@@ -64,6 +67,8 @@ def page_headers(host: str) -> dict[str, str]:
 
 
 ASSET_HEADERS: Final = {
+    # A worker has the policy of its script.
+    "Content-Security-Policy": f"{NOTHING_ALLOWED}; script-src 'self'",
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "public, max-age=31536000, immutable",

@@ -15,14 +15,23 @@ from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
 
 from hub.log_limit import LogLimit
+from hub.pages.headers import NOTHING_ALLOWED
 from hub.server.proxies import UNIX, Proxies, read_address
 from hub.settings import HubSettings
 
 log = structlog.get_logger(__name__)
 
-HSTS: Final = b"max-age=31536000"
+HSTS: Final = b"max-age=31536000; includeSubDomains"
 HEALTH: Final = "/health"
 """Paths that answer for any host: balancers ask by address, and the answers name no one."""
+
+ANSWER_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", NOTHING_ALLOWED.encode()),
+    (b"referrer-policy", b"no-referrer"),
+)
+"""What every answer has unless its route says something else."""
 
 _PROXY_HEADERS: Final = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"})
 
@@ -99,8 +108,8 @@ class Edge:
         message["headers"] = headers + [pair for pair in self._answer_headers() if pair[0] not in present]
 
     def _answer_headers(self) -> list[tuple[bytes, bytes]]:
-        headers = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
-        return [*headers, (b"strict-transport-security", HSTS)] if self._public_url else headers
+        hsts = [(b"strict-transport-security", HSTS)] if self._public_url else []
+        return [*ANSWER_HEADERS, *hsts]
 
     def _warn(self, peer: str) -> None:
         """Log an untrusted peer that sends proxy headers; its address only if it is one of a local network."""

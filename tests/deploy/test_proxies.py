@@ -150,7 +150,7 @@ async def check_sign_in(http: httpx.AsyncClient, engine: AsyncEngine, passwords:
     cookie = answer.headers.get_list("set-cookie")[0]
     assert cookie.startswith("__Host-veritas_console=")
     assert "; Secure" in cookie
-    assert answer.headers["strict-transport-security"] == "max-age=31536000"
+    assert answer.headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
 
 
 async def check_address(http: httpx.AsyncClient, settings: HubSettings) -> None:

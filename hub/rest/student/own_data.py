@@ -25,6 +25,7 @@ from db.queries.student.own_data import SECTIONS, Values, Withheld
 from db.unit import change
 from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Invalid, Unauthenticated, problems
+from hub.pages.headers import NOTHING_ALLOWED
 from hub.rest.http.audit import AnyRequest, record_action
 
 EVENTS: Final = "events"
@@ -87,7 +88,7 @@ async def download_data(
     kind = "text/html" if format is DataFormat.HTML else "application/json"
     headers = {
         "Content-Disposition": f'attachment; filename="veritas-data.{format}"',
-        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+        "Content-Security-Policy": f"{NOTHING_ALLOWED}; style-src 'unsafe-inline'; sandbox",
         "Cache-Control": "no-store",
     }
     return Stream(write(read_parts(engine, owner), withheld), media_type=kind, headers=headers)

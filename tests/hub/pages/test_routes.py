@@ -58,6 +58,7 @@ async def test_an_asset_is_cached_forever(http: httpx.AsyncClient) -> None:
     assert script.headers["content-type"].startswith(("text/javascript", "application/javascript"))
     assert script.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert script.headers["x-content-type-options"] == "nosniff"
+    assert script.headers.get_list("content-security-policy")[0].endswith("; script-src 'self'")
     style = await http.get("/assets/main-1a.css")
     assert style.headers["content-type"].startswith("text/css")
 

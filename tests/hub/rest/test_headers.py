@@ -1,4 +1,4 @@
-"""Every answer of a hub forbids guessing its type. Only pages and assets are stored by browsers and proxies."""
+"""Every answer of a hub forbids frames and guessing its type. Browsers and proxies store only pages and assets."""
 
 import httpx
 import pytest
@@ -31,6 +31,24 @@ async def test_no_answer_is_stored_or_guessed(app: Litestar, users: Users, http:
         assert answer.headers["x-content-type-options"] == "nosniff", path
         allowed = {"no-store"} if not path.startswith(PAGES) else {"no-store", "no-cache"}
         assert answer.headers["cache-control"] in allowed, path
+
+
+async def test_no_path_answers_trace(app: Litestar, http: httpx.AsyncClient) -> None:
+    for path in paths(app):
+        answer = await http.request("TRACE", path, headers={"X-Secret": "echo me"})
+        assert answer.status_code == 405, path
+        assert "echo me" not in answer.text
+
+
+async def test_no_answer_runs_in_a_browser_or_in_a_frame(app: Litestar, users: Users, http: httpx.AsyncClient) -> None:
+    grace = await users.make(Role.ADMIN, "grace")
+    bearer = {"Authorization": f"Bearer {grace.tokens['access_token']}"}
+    for path in [*paths(app), "/no/such/path", "/assets/none.js"]:
+        answer = await http.get(path, headers=bearer)
+        policies = answer.headers.get_list("content-security-policy")
+        assert len(policies) == 1, path
+        assert {"default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"} <= set(policies[0].split("; ")), path
+        assert answer.headers["referrer-policy"] == "no-referrer", path
 
 
 @pytest.mark.parametrize("path", ["/console", "/exam"])

@@ -53,7 +53,8 @@ async def test_cookies_of_a_public_hub_are_bound_to_its_host_and_to_tls(
 
 
 async def test_a_public_hub_answers_for_its_own_host_only(public: httpx.AsyncClient) -> None:
-    assert (await public.get("/console")).headers["strict-transport-security"] == "max-age=31536000"
+    hsts = (await public.get("/console")).headers["strict-transport-security"]
+    assert hsts == "max-age=31536000; includeSubDomains"
     refused = await public.get("/exams", headers={"Host": "evil.example"})
     assert (refused.status_code, refused.json()["code"]) == (421, "misdirected")
     assert refused.headers["strict-transport-security"]

@@ -203,6 +203,29 @@ async def test_what_is_no_http_gets_400_and_is_no_error(address: str, caplog: py
     assert [record for record in caplog.records if record.levelno > logging.INFO] == []
 
 
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"content-length: 4\r\ncontent-length: 9\r\n\r\n",
+        b"content-length: +4\r\n\r\n",
+        b"content-length: 4\r\n more\r\n\r\n",
+        b"content-length : 4\r\n\r\n",
+        b"transfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+        b"transfer-encoding: chunked\r\n\r\n0x4\r\n",
+        b"transfer-encoding: chunked\r\n\r\n-1\r\n",
+    ],
+)
+async def test_a_body_whose_end_two_readers_could_see_differently_is_refused(address: str, framing: bytes) -> None:
+    """A proxy and the hub that disagree about the end of a body could take one request for two."""
+    smuggled = b"POST / HTTP/1.1\r\nhost: here\r\ncontent-length: 0\r\n\r\n"
+    async with asyncio.timeout(5), tcp(address) as (reader, writer):
+        writer.write(b"POST / HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\n" + framing + smuggled)
+        answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
 def upload(size: int, sent: int, *, chunked: bool) -> bytes:
     """The beginning of an upload."""
     head = b"POST / HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\n"
