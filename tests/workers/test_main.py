@@ -21,6 +21,7 @@ from db.settings import DatabaseSettings
 from tests import seeded_attempts
 from tests.factories import make_connection
 from tests.ports import free_port
+from tests.seeded_attempts import SeededAttempt
 from tests.workers.llm.server import bomb, serve
 from tests.workers.rooms import AWAY, Room
 from veritas.embedded.valkey import Redis
@@ -121,13 +122,7 @@ async def test_a_worker_killed_during_an_analysis_leaves_it_to_the_next(
 async def test_a_bomb_and_the_death_of_the_model_process_do_not_touch_the_evaluation(
     database: DatabaseSettings, redis: Redis, notifier: Notifier, engine: AsyncEngine, room: Room
 ) -> None:
-    before, after = await room.add_attempts(2)
-    async with engine.begin() as conn:
-        waiting = await seeded_attempts.seed_attempt(conn)
-        await seeded_attempts.end(conn, waiting)
-        is_waiting = {"state": "done", "model_state": "pending", "revision": 1, "due_at": from_ms(0)}
-        analyses = update(BehaviorAnalysis).where(BehaviorAnalysis.attempt_id == waiting.attempt_id)
-        await conn.execute(analyses.values(is_waiting))
+    before, between, after = await room.add_attempts(3)
     async with serve(await asyncio.to_thread(bomb, 300)) as server:
         settings = settings_for(database, redis, sweep_ms=NEVER_MS)
         settings = msgspec.structs.replace(settings, llm_base_url=server.url, llm_model="tiny")
@@ -138,26 +133,38 @@ async def test_a_bomb_and_the_death_of_the_model_process_do_not_touch_the_evalua
             "VERITAS_LLM_BASE_URL": server.url,
             "VERITAS_LLM_MODEL": "tiny",
         }
-        model = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "veritas.cli", "work", "--only", "model"), env=environ, cwd=ROOT
-        )
-        try:
-            async with working(settings):
+        async with working(settings):
+            await _evaluate(room, notifier, before, flags=1)
+            # The worker's only sweep is over: it would evaluate an ended attempt, which then waits for no model.
+            await _let_one_wait(engine)
+            model = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "veritas.cli", "work", "--only", "model"), env=environ, cwd=ROOT
+            )
+            try:
                 await until(lambda: _has_failed_run(engine))
                 assert _peak_mib(model.pid) < 300
-                await room.store(before, AWAY)
-                await notifier.enqueue_evaluate([before.attempt_id])
-                await until(lambda: _has_flags(room, 1))
+                await _evaluate(room, notifier, between, flags=2)
+            finally:
                 model.kill()
                 await model.wait()
-                await room.store(after, AWAY)
-                await notifier.enqueue_evaluate([after.attempt_id])
-                await until(lambda: _has_flags(room, 2))
-            assert len(server.requests) == 1, "only the model process sends requests"
-        finally:
-            if model.returncode is None:
-                model.kill()
-            await model.wait()
+            await _evaluate(room, notifier, after, flags=3)
+        assert len(server.requests) == 1, "only the model process sends requests"
+
+
+async def _evaluate(room: Room, notifier: Notifier, seeded: SeededAttempt, *, flags: int) -> None:
+    await room.store(seeded, AWAY)
+    await notifier.enqueue_evaluate([seeded.attempt_id])
+    await until(lambda: _has_flags(room, flags))
+
+
+async def _let_one_wait(engine: AsyncEngine) -> None:
+    """Create an ended attempt whose analysis waits for the model."""
+    async with engine.begin() as conn:
+        waiting = await seeded_attempts.seed_attempt(conn)
+        await seeded_attempts.end(conn, waiting)
+        is_waiting = {"state": "done", "model_state": "pending", "revision": 1, "due_at": from_ms(0)}
+        analyses = update(BehaviorAnalysis).where(BehaviorAnalysis.attempt_id == waiting.attempt_id)
+        await conn.execute(analyses.values(is_waiting))
 
 
 async def _has_failed_run(engine: AsyncEngine) -> bool:
