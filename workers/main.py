@@ -24,6 +24,7 @@ from db.periodic import Periodic
 from db.queries.retention import worker_settings
 from db.queries.retention.worker_settings import DataSettings
 from db.retention.times import times_of
+from db.unretrieved import note_unretrieved
 from protocol.backoff import Backoff
 from protocol.jobs import ANALYZE, EVALUATE, LLM_SUMMARY
 from workers import metrics
@@ -124,6 +125,7 @@ async def run(settings: WorkerSettings, stop: asyncio.Event | None = None, *, mo
     if model_only and not settings.llm_base_url:
         raise SettingsError("VERITAS_LLM_BASE_URL is not set: there is no model to work with")
     stop = stop or asyncio.Event()
+    note_unretrieved(asyncio.get_running_loop(), partial(log.info, "connection lost"))
     with _signals(stop), metrics.serve(settings.metrics_host, settings.metrics_port):
         engine = create_engine(settings)
         notifier = Notifier.connect(settings.redis_url, metrics.NOTIFICATIONS_FAILED.inc)
