@@ -6,6 +6,7 @@ or a second signal has come.
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -17,12 +18,14 @@ import structlog
 import uvicorn
 from litestar import Litestar
 
-from hub import metrics
+from db.unretrieved import note_unretrieved
+from hub import metrics, network_faults
 from hub.app import create_hub
 from hub.drain import HubDrain
 from hub.garbage import tune_garbage_collection
 from hub.server.http import PromptHttp
 from hub.server.metrics_port import serve_metrics
+from hub.server.turns import ACCEPT_PER_TURN
 from hub.server.unfinished import UNFINISHED_BYTES, UnfinishedBytes
 from hub.server.websocket import ClosingWebSocket
 from hub.settings import HubSettings
@@ -39,6 +42,10 @@ GRACEFUL_S: Final = 10
 
 CLOSE_S: Final = 3.0
 """How long the last peers may take to answer their close. If they are cut off earlier, some never read its code."""
+
+
+BACKLOG: Final = 4096
+"""How many connections may wait in the kernel until they are accepted."""
 
 
 class HubServer(uvicorn.Server):
@@ -75,7 +82,15 @@ class HubServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then leave what exists out of garbage collections."""
         await super().startup(sockets)
+        self._lengthen_backlog()
         tune_garbage_collection()
+
+    def _lengthen_backlog(self) -> None:
+        # asyncio accepts as many connections in one turn as its backlog is long. The kernel's can be longer.
+        for server in self.servers:
+            for listening in server.sockets:
+                with socket.socket(fileno=os.dup(listening.fileno())) as same:
+                    same.listen(BACKLOG)
 
     async def _end(self) -> None:
         try:
@@ -112,7 +127,7 @@ def configure(app: Litestar, host: str, port: int, unfinished_bytes: int = UNFIN
         access_log=False,
         # The app reads the headers of proxies (hub/server/edge.py).
         proxy_headers=False,
-        backlog=4096,
+        backlog=ACCEPT_PER_TURN,
         http=cast("type[asyncio.Protocol]", partial(PromptHttp, unfinished=unfinished)),
         ws=cast("type[asyncio.Protocol]", partial(ClosingWebSocket, unfinished=unfinished)),
         ws_max_size=SOCKET_BYTES,
@@ -132,6 +147,7 @@ async def run(settings: HubSettings) -> None:
     _warn(settings)
     app, drain = create_hub(settings)
     config = configure(app, settings.host, settings.port, settings.unfinished_bytes)
+    note_unretrieved(asyncio.get_running_loop(), partial(network_faults.note, "server_connection_lost"))
     with serve_metrics(metrics.REGISTRY, settings.metrics_host, settings.metrics_port):
         await HubServer(config, drain).serve()
 

@@ -14,9 +14,12 @@ from litestar import Litestar
 from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
 
+from hub.auth.limits import network_of
 from hub.log_limit import LogLimit
 from hub.pages.headers import NOTHING_ALLOWED
 from hub.server.proxies import UNIX, Proxies, read_address
+from hub.server.turns import RequestTurns
+from hub.server.websocket import IS_GONE
 from hub.settings import HubSettings
 
 log = structlog.get_logger(__name__)
@@ -122,20 +125,30 @@ class Edge:
 
 
 class HubApp(Litestar):
-    """A Litestar app behind an edge."""
+    """A Litestar app behind an edge, in which a few requests begin in each turn of the event loop."""
 
     def __init__(self, *args: Any, edge: Edge, **options: Any) -> None:
         super().__init__(*args, before_send=[edge.add_headers], **options)
         self._edge = edge
+        self._turns = RequestTurns()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve a connection whose host is allowed."""
+        """Serve a connection whose host is allowed, when it is its turn."""
         if scope["type"] != "lifespan":
             self._edge.read_proxies(scope)
+            network = network_of(scope["client"][0]) if scope.get("client") else UNIX
+            if not await self._turns.wait(network, _asks_gone(scope)):
+                return
             if not self._edge.serves(scope):
                 await self._edge.refuse(scope, receive, send)
                 return
         await super().__call__(scope, receive, send)
+
+
+def _asks_gone(scope: MutableMapping[str, Any]) -> Callable[[], bool]:
+    """Return what tells whether the client of a request has left; a handshake is always answered."""
+    asks = scope.get("extensions", {}).get(IS_GONE) if scope["type"] == ScopeType.HTTP else None
+    return asks or (lambda: False)
 
 
 def _values(headers: list[tuple[bytes, bytes]], name: bytes) -> list[str]:

@@ -9,13 +9,14 @@ be is the route's own limit.
 import json
 from asyncio import TimerHandle, Transport
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from hub import metrics, network_faults
 from hub.server.unfinished import UnfinishedBytes
+from hub.server.websocket import IS_GONE
 
 HEADERS_S: Final = 10.0
 """How long the headers of a request may take, from its first byte or from the start of the connection."""
@@ -165,6 +166,10 @@ class PromptHttp(HttpToolsProtocol):
             raise _TooManyHeaders
         self._in_headers = False
         super().on_headers_complete()
+        if self.cycle is not None:
+            # The application's task has not run yet.
+            cycle, scope = self.cycle, cast("dict[str, Any]", self.scope)
+            scope.setdefault("extensions", {})[IS_GONE] = lambda: cycle.disconnected
         self._start_deadline(self.request_s)
 
     def on_body(self, body: bytes) -> None:

@@ -5,11 +5,13 @@ connection again when it was closed, and prints how many it needed. It yields th
 measured is what the attack costs the hub, not that the attacker needs a core of the same machine.
 """
 
+import json
 import os
 import selectors
 import socket
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
@@ -96,7 +98,58 @@ def items(address: str, seconds: float, argument: str) -> int:
     return sent
 
 
-ATTACKS: dict[str, Callable[[str, float, str], int]] = {"pings": pings, "bodies": bodies, "items": items}
+def _sign_in(address: str, username: str) -> bytes:
+    body = json.dumps({"username": username, "password": "a wrong password"})
+    head = f"POST /auth/login HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
+def sign_ins(address: str, seconds: float, _argument: str) -> int:
+    """230 clients sign in with names that do not exist, and leave after 0.2 s to come again."""
+    waiting: deque[tuple[float, socket.socket]] = deque()
+    until_s, opened = time.monotonic() + seconds, 0
+    while (now_s := time.monotonic()) < until_s:
+        if len(waiting) == 230:
+            began_s, connection = waiting.popleft()
+            time.sleep(max(0.0, began_s + 0.2 - now_s))
+            connection.close()
+        connection = _connect(address)
+        connection.send(_sign_in(address, f"name-{opened}"))
+        waiting.append((now_s, connection))
+        opened += 1
+    return opened
+
+
+def guesses(address: str, seconds: float, argument: str) -> int:
+    """Twenty clients guess the password of one account, each again as soon as it is answered. `argument`: its name."""
+    until_s, sent = time.monotonic() + seconds, 0
+    selector = selectors.DefaultSelector()
+    while time.monotonic() < until_s:
+        while len(selector.get_map()) < 20:
+            connection = _connect(address)
+            connection.send(_sign_in(address, argument))
+            selector.register(connection, selectors.EVENT_READ)
+        for key, _ in selector.select(0.1):
+            guesser = key.fileobj
+            assert isinstance(guesser, socket.socket)
+            try:
+                if not guesser.recv(65_536):
+                    raise ConnectionResetError
+                sent += 1
+                guesser.send(_sign_in(address, argument))
+            except OSError:
+                selector.unregister(guesser)
+                guesser.close()
+    return sent
+
+
+ATTACKS: dict[str, Callable[[str, float, str], int]] = {
+    "pings": pings,
+    "bodies": bodies,
+    "items": items,
+    "sign_ins": sign_ins,
+    "guesses": guesses,
+}
 
 if __name__ == "__main__":
     os.nice(10)

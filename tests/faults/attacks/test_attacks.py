@@ -158,6 +158,22 @@ async def test_a_teacher_who_replaces_items_all_the_time_delays_no_candidate_of_
         await check_attack(hub, engine, capsys, "items", f"{path},{token},{file}")
 
 
+async def test_sign_ins_that_are_abandoned_delay_no_candidate(
+    database: DatabaseSettings, engine: AsyncEngine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with run_hub(database, tmp_path, VERITAS_LOG_LEVEL="info") as hub:
+        await check_attack(hub, engine, capsys, "sign_ins")
+
+
+async def test_guesses_of_one_password_delay_no_candidate(
+    database: DatabaseSettings, engine: AsyncEngine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with engine.begin() as conn:
+        teacher = await factories.make_user(conn, role=Role.TEACHER)
+    async with run_hub(database, tmp_path, VERITAS_LOG_LEVEL="info") as hub:
+        await check_attack(hub, engine, capsys, "guesses", f"u-{teacher}")
+
+
 async def make_teacher(engine: AsyncEngine) -> tuple[str, str]:
     """Create a teacher with an exam; return the path of its items, and an access token."""
     session = uuid4()

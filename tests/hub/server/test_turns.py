@@ -1,0 +1,65 @@
+import asyncio
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.server.turns import DROP_PER_TURN, RequestTurns
+
+
+def stays() -> bool:
+    return False
+
+
+def left() -> bool:
+    return True
+
+
+async def begin(turns: RequestTurns, networks: list[str], order: list[tuple[int, str]]) -> None:
+    """Let a request of each network wait, all in one turn, and note in which turn of the loop each begins."""
+    turn = 0
+
+    async def request(network: str) -> None:
+        assert await turns.wait(network, stays)
+        order.append((turn, network))
+
+    tasks = [asyncio.create_task(request(network)) for network in networks]
+    while not all(task.done() for task in tasks):
+        await asyncio.sleep(0)
+        turn += 1
+    await asyncio.gather(*tasks)
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=40), st.integers(1, 4))
+def test_every_request_begins_and_never_more_than_a_few_in_one_turn(networks: list[str], per_turn: int) -> None:
+    order: list[tuple[int, str]] = []
+    asyncio.run(begin(RequestTurns(per_turn), networks, order))
+    assert sorted(network for _, network in order) == sorted(networks)
+    turns = [turn for turn, _ in order]
+    # A future wakes its task one turn later, so what begins at once can meet what was let go before.
+    assert all(turns.count(turn) <= 2 * per_turn for turn in turns)
+    assert len(set(turns)) >= len(networks) // (2 * per_turn)
+
+
+async def test_the_request_of_another_network_does_not_wait_for_all_of_a_flood() -> None:
+    order: list[tuple[int, str]] = []
+    await begin(RequestTurns(1), ["flood"] * 100 + ["school"], order)
+    assert [network for _, network in order].index("school") < 5
+
+
+async def test_a_request_whose_client_has_left_does_not_begin_and_takes_no_turn() -> None:
+    turns = RequestTurns(1)
+    first = asyncio.create_task(turns.wait("a", stays))
+    gone = [asyncio.create_task(turns.wait("a", left)) for _ in range(DROP_PER_TURN // 2)]
+    last = asyncio.create_task(turns.wait("a", stays))
+    assert await last
+    assert first.done()
+    assert not any(await asyncio.gather(*gone))
+
+
+async def test_a_cancelled_request_takes_no_turn() -> None:
+    turns = RequestTurns(1)
+    first, cancelled, last = (asyncio.create_task(turns.wait("a", stays)) for _ in range(3))
+    await first
+    cancelled.cancel()
+    assert await last
+    assert cancelled.cancelled()
