@@ -58,7 +58,7 @@ LLM_POLL_S: Final = 5.0
 class Parts:
     """The parts of a worker process: its queues with their jobs, and its periodic tasks.
 
-    The model has a process of its own, so that nothing that its server answers can harm the evaluation. Where no model
+    The model has a separate process, so that nothing that its server answers can harm the evaluation. Where no model
     is set, the worker only marks the analyses that wait for one.
     """
 
@@ -163,7 +163,7 @@ async def _work(
         group.create_task(publish_settings(engine, settings), name="settings")
         log.info("working", model_only=model_only)
         if settings.llm_base_url and not model_only:
-            log.info("summaries of the model need a process of its own: veritas work --only model")
+            log.info("summaries of the model need a separate process: veritas work --only model")
         await stop.wait()
         parts.finish()
         limit.reschedule(asyncio.get_running_loop().time() + GRACE_S)
