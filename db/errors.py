@@ -6,6 +6,7 @@ RequestError            a request that cannot be carried out
 │   └── ForeignStream   the stream belongs to another attempt
 ├── Forbidden           the user may see the row, but must not do this with it
 ├── Ended               the attempt has ended and accepts nothing more
+├── KeyReused           an idempotency key was used with another content
 └── Conflict            the row is not in the state that the user expected
     ├── NotOpen         the exam opens later, or has closed
     ├── NoticeChanged   the student has not acknowledged the notice that is shown now
@@ -58,6 +59,10 @@ class Forbidden(RequestError):
 
 class Ended(RequestError):
     """The attempt has ended and accepts nothing more."""
+
+
+class KeyReused(RequestError):
+    """The Idempotency-Key was used for a request with another content. Draw a new key for each action."""
 
 
 class Conflict(RequestError):

@@ -64,6 +64,7 @@ from hub.rest import (
 )
 from hub.rest.exams import exams, items, permissions, policies, rosters
 from hub.rest.http.bodies import BODY_BYTES, BoundedRequest
+from hub.rest.http.idempotency import Replayed, answer_again, provide_once
 from hub.rest.http.openapi import DescribedStructs
 from hub.rest.teacher import grades
 from hub.server.edge import Edge, HubApp
@@ -186,7 +187,7 @@ def create_hub(
         middleware=[hub.gate.guard],
         request_class=BoundedRequest,
         request_max_body_size=BODY_BYTES,
-        exception_handlers=exception_handlers,
+        exception_handlers={**exception_handlers, Replayed: answer_again},
         cors_config=CORSConfig(allow_origins=list(settings.allowed_origins)) if settings.allowed_origins else None,
         openapi_config=openapi if settings.shows_docs else None,
         plugins=[DescribedStructs()],
@@ -282,4 +283,5 @@ def _provide(**parts: object) -> dict[str, Provide | AnyCallable]:
     def provider(part: object) -> Callable[[], object]:
         return lambda: part
 
-    return {name: Provide(provider(part), sync_to_thread=False) for name, part in parts.items()}
+    provided = {name: Provide(provider(part), sync_to_thread=False) for name, part in parts.items()}
+    return {"once": Provide(provide_once), **provided}

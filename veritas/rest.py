@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeVar
 from urllib.parse import urlsplit, urlunsplit
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import msgspec
@@ -177,7 +177,7 @@ class Rest:
         return await self._open("/auth/code", {"code": code})
 
     async def post(self, path: str, body: Any, shape: type[_T], token: str | None = None) -> _T:
-        """Send a POST; retry for a while if all hubs are away. Raises RestError or HubAway."""
+        """Send a POST; retry with one idempotency key if all hubs are away. Raises RestError or HubAway."""
         return await self._retry("POST", path, body, shape, token)
 
     async def get(self, path: str, shape: type[_T], token: str | None = None) -> _T:
@@ -191,10 +191,11 @@ class Rest:
     async def _retry(self, method: str, path: str, body: Any, shape: type[_T], token: str | None) -> _T:
         begun_s = time.monotonic()
         away: set[str] = set()
+        key = None if method == "GET" else str(uuid4())
         while True:
             base_url = self.base_url
             try:
-                return await self._send(method, base_url + path, body, shape, token)
+                return await self._send(method, base_url + path, body, shape, token, key)
             except HubAway:
                 if time.monotonic() - begun_s > self._patience_s:
                     raise
@@ -212,9 +213,10 @@ class Rest:
     async def _open(self, path: str, body: dict[str, str]) -> "UserSession":
         return UserSession(self, await self.post(path, body, _SignedIn))
 
-    async def _send(self, method: str, url: str, body: Any, shape: type[_T], token: str | None) -> _T:
+    async def _send(self, method: str, url: str, body: Any, shape: type[_T], token: str | None, key: str | None) -> _T:
         path = urlsplit(url).path
         headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
+        headers |= {"idempotency-key": key} if key else {}
         content = None if body is None else msgspec.json.encode(body)
         try:
             answer = await self._http.request(method, url, content=content, headers=headers)

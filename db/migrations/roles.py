@@ -83,6 +83,7 @@ TABLES: Final[Mapping[str, TableRights]] = {
     "exam_feed": TableRights(ADD, "SELECT, INSERT, DELETE"),
     "feed_heads": TableRights(WRITE, CHANGE),
     "commands": TableRights(ADD, "SELECT (given_at), DELETE"),
+    "idempotency_keys": TableRights(ADD, "SELECT (created_at), DELETE", NONE),
     "attempt_holds": TableRights(WRITE),
     "notices": TableRights(ADD),
     "worker_settings": TableRights(READ, WRITE),

@@ -20,7 +20,16 @@ from db.models.credentials import (
 from db.models.evaluation import AnalysisCursor, BehaviorAnalysis, Flag, FlagReview, ModelRun, PerformanceMetric
 from db.models.events import Connection, EventStream, HubLease, MonitoringEvent, RejectedEvent
 from db.models.exams import Exam, ExamEnrollment, ExamItem, ExamPolicy, TeacherExamPermission
-from db.models.feed_and_audit import AuditAnchor, AuditLink, AuditLog, AuditSource, CommandRecord, FeedHead, FeedRow
+from db.models.feed_and_audit import (
+    AuditAnchor,
+    AuditLink,
+    AuditLog,
+    AuditSource,
+    CommandRecord,
+    FeedHead,
+    FeedRow,
+    IdempotencyKey,
+)
 from db.models.retention import AcknowledgedNotice, AttemptHold, RetentionRun, WorkerSettingsRecord
 
 __all__ = [
@@ -50,6 +59,7 @@ __all__ = [
     "Flag",
     "FlagReview",
     "HubLease",
+    "IdempotencyKey",
     "Instruction",
     "ModelRun",
     "MonitoringEvent",

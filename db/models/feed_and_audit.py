@@ -1,4 +1,4 @@
-"""The feed of each exam, commands, and the audit log with its hash chain.
+"""The feed of each exam, commands, idempotency keys, and the audit log with its hash chain.
 
 Triggers refuse changes of the audit log and of its chain.
 """
@@ -46,6 +46,22 @@ class CommandRecord(Base):
     action: Mapped[str]
     result: Mapped[dict[str, Any]] = mapped_column(JSONB)
     given_at: Mapped[CreatedAt]
+
+
+class IdempotencyKey(Base):
+    """One REST write that was carried out with an `Idempotency-Key`, and how it was answered; never with a secret.
+
+    `hash` is a keyed hash of user, route and key, `digest` one of the request's content.
+    """
+
+    __tablename__ = "idempotency_keys"
+
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    digest: Mapped[str]
+    status: Mapped[int]
+    response: Mapped[str]
+    created_at: Mapped[CreatedAt] = mapped_column(index=True)
 
 
 class AuditLog(Base):

@@ -95,6 +95,12 @@ CLASSES: Final[tuple[TableClass, ...]] = (
         erasure="deleted for the exams of the person",
     ),
     TableClass(
+        what="answers to writes that a program or a page may repeat, without secrets",
+        tables=("idempotency_keys",),
+        kept="24 hours",
+        erasure="deleted where they name the person",
+    ),
+    TableClass(
         what="audit log: who did what, when, and the chain that seals it",
         tables=("audit_logs", "audit_chain", "audit_anchors"),
         kept="not deleted",

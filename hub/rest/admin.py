@@ -14,7 +14,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, UnsetType
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.errors import Conflict, Forbidden, NotFound
+from db.errors import Conflict, Forbidden, KeyReused, NotFound
 from db.models import SessionEnd
 from db.queries import audit
 from db.queries.accounts import admin, devices, second_factors, users
@@ -26,6 +26,7 @@ from hub.auth.passwords import Passwords
 from hub.errors import Busy, Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.fields import Email, Name, NewPassword, Tidied, Username
+from hub.rest.http.idempotency import Once
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from protocol.roles import Role
 
@@ -82,12 +83,12 @@ async def list_accounts(
     "/users",
     summary="Create an account",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Conflict, Busy),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Conflict, KeyReused, Busy),
 )
 async def make_account(
     request: AnyRequest,
     data: JSONBody[NewAccount],
-    engine: NamedDependency[AsyncEngine],
+    once: NamedDependency[Once],
     passwords: NamedDependency[Passwords],
     principal: NamedDependency[Principal],
 ) -> AccountView:
@@ -96,7 +97,7 @@ async def make_account(
     if data.password is None and data.role is not Role.STUDENT:
         raise Invalid("$.password", "required, except for students")
     password_hash = None if data.password is None else await passwords.choose(data.password, data.username)
-    async with change(engine, None) as unit:
+    async with once.change(principal.user_id) as unit:
         account = await users.create_user(
             unit.conn,
             username=data.username,
@@ -108,7 +109,7 @@ async def make_account(
         if data.role is Role.TEACHER:
             await admin.set_create_exams(unit.conn, account.user_id, may=data.can_create_exams)
         record_action(unit, request, principal.user_id, "make_account", "user", account.user_id, role=data.role)
-        return await admin.read_account(unit.conn, account.user_id)
+        return once.keep(await admin.read_account(unit.conn, account.user_id))
 
 
 @patch(

@@ -16,16 +16,17 @@ from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.clock import from_ms
-from db.errors import Conflict, Forbidden, NotFound
+from db.errors import Conflict, Forbidden, KeyReused, NotFound
 from db.notify import Notifier
 from db.queries.retention import holds, removal
 from db.queries.retention.holds import HoldView
 from db.retention.deletion import erase_person
 from db.unit import change
 from hub.auth.guards import BEARER, Principal, principal_as
-from hub.errors import Expired, Invalid, Unauthenticated, problems
+from hub.errors import Busy, Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.fields import At
+from hub.rest.http.idempotency import Once
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from protocol.console import StudentRow
 from protocol.roles import Role
@@ -102,22 +103,22 @@ async def erase_user(
     "/holds",
     summary="Hold the data of an attempt",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict, KeyReused, Busy),
 )
 async def place_hold(
     request: AnyRequest,
     data: JSONBody[NewHold],
-    engine: NamedDependency[AsyncEngine],
+    once: NamedDependency[Once],
     principal: NamedDependency[Principal],
 ) -> HoldView:
     """Keep the data of an attempt past their time, for example during an appeal."""
     until = None if data.until is None else from_ms(data.until)
-    async with change(engine, None) as unit:
+    async with once.change(principal.user_id) as unit:
         hold = await holds.place_hold(
             unit.conn, data.attempt_id, placed_by=principal.user_id, reason=data.reason, until=until
         )
         record_action(unit, request, principal.user_id, "hold", "attempt", data.attempt_id, hold_id=hold.hold_id)
-        return hold
+        return once.keep(hold)
 
 
 @get(

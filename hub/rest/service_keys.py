@@ -14,15 +14,16 @@ from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.errors import Conflict, Forbidden, NotFound
+from db.errors import Conflict, Forbidden, KeyReused, NotFound
 from db.queries.accounts import service_keys
 from db.queries.accounts.service_keys import KeyView
 from db.unit import change
 from hub.auth.guards import BEARER, Principal, principal_as
 from hub.auth.tickets import draw_secret, hash_secret
-from hub.errors import Expired, Invalid, Unauthenticated, problems
+from hub.errors import Busy, Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.fields import ProgramName
+from hub.rest.http.idempotency import Once
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from protocol.roles import Role, Scope
 
@@ -38,30 +39,30 @@ class NewKey(msgspec.Struct, frozen=True):
 
 
 class GivenKey(msgspec.Struct, frozen=True, kw_only=True):
-    """The new key. It is not shown again."""
+    """The new key. It is not shown again: a repeated request with the same `Idempotency-Key` gets null as `key`."""
 
     key_id: UUID
     name: str
     scopes: list[Scope]
-    key: str
+    key: str | None
 
 
 @post(
     "/",
     summary="Create a service key",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Conflict),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Conflict, KeyReused, Busy),
     response_headers=[ResponseHeader(name="Cache-Control", value="no-store")],
 )
 async def give_key(
     request: AnyRequest,
     data: JSONBody[NewKey],
-    engine: NamedDependency[AsyncEngine],
+    once: NamedDependency[Once],
     principal: NamedDependency[Principal],
 ) -> GivenKey:
-    """Create a key with these scopes and store its hash."""
+    """Create a key with these scopes and store its hash. If the answer was lost, revoke the key and create another."""
     key = PREFIX + draw_secret()
-    async with change(engine, None) as unit:
+    async with once.change(principal.user_id) as unit:
         created = await service_keys.create_key(unit.conn, data.name, sorted(set(data.scopes)), hash_secret(key))
         record_action(
             unit,
@@ -72,7 +73,8 @@ async def give_key(
             created.key_id,
             scopes=" ".join(created.scopes),
         )
-    return GivenKey(key_id=created.key_id, name=created.name, scopes=created.scopes, key=key)
+        given = GivenKey(key_id=created.key_id, name=created.name, scopes=created.scopes, key=key)
+        return once.keep(given, repeated=msgspec.structs.replace(given, key=None))
 
 
 @get(

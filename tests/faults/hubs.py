@@ -36,7 +36,7 @@ from tests.ports import free_port
 from tests.roles import url_as
 
 SECRET = "a secret that only this test suite knows"
-READY_S = 30
+READY_S = 60
 
 
 class Hub:

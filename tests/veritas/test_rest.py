@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 
+import httpx
 import msgspec
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.settings import DatabaseSettings
 from tests.veritas.hubs import LOGIN, run_hub
 from veritas.errors import VeritasError
-from veritas.rest import HubAway, Rest, RestError, is_loopback, proxy_to, socket_url
+from veritas.rest import HubAway, Items, Rest, RestError, is_loopback, proxy_to, socket_url
 
 
 @pytest.fixture
@@ -105,6 +106,23 @@ async def test_a_hub_in_trouble_is_tried_again(status: bytes) -> None:
     async with answering(status) as url, Rest(url, patience_s=0.0) as rest:
         with pytest.raises(HubAway, match=status.decode()):
             await rest.sign_in("a", "b")
+
+
+async def test_a_write_that_is_sent_again_keeps_its_key() -> None:
+    keys: list[str] = []
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        keys.append(request.headers.get("idempotency-key", ""))
+        return httpx.Response(503 if len(keys) < 3 else 200, json={"version": 1})
+
+    async with Rest("http://127.0.0.1:9", patience_s=5.0) as rest:
+        rest._http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+        await rest.put("/exams/e/items", {}, Items)
+        await rest.put("/exams/e/items", {}, Items)
+        await rest.get("/exams/e/items", Items)
+    assert keys[0] == keys[1] == keys[2]
+    assert len({*keys}) == 3
+    assert keys[4] == ""
 
 
 def test_an_address_without_a_scheme_is_refused() -> None:

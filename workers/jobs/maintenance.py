@@ -1,4 +1,4 @@
-"""Maintenance: create partitions ahead, and delete expired credentials, old feed rows and ended leases.
+"""Maintenance: create partitions ahead, and delete expired credentials and keys, old feed rows and ended leases.
 
 It never changes an event, a flag or a score, and no other job waits for it.
 """
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import AWAY, LOCK_NOT_AVAILABLE, sqlstate_of
 from db.queries import feed
-from db.queries.accounts import credentials, devices
+from db.queries.accounts import credentials, devices, idempotency_keys
 from db.queries.connections import hub_leases
 from db.queries.events import partitions
 
@@ -29,6 +29,7 @@ async def run_maintenance(engine: AsyncEngine) -> None:
     parts = {
         "partitions": _create_partitions,
         "credentials": _delete_credentials,
+        "idempotency keys": _delete_idempotency_keys,
         "leases": _delete_leases,
         "feeds": _trim_feeds,
     }
@@ -61,6 +62,11 @@ async def _delete_credentials(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         await credentials.delete_expired(conn)
         await devices.delete_unused(conn)
+
+
+async def _delete_idempotency_keys(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        await idempotency_keys.delete_old(conn)
 
 
 async def _delete_leases(engine: AsyncEngine) -> None:

@@ -1,4 +1,4 @@
-"""Sessions, devices and second factors; e-mail addresses no longer unique; who made an account."""
+"""Sessions, devices, second factors and idempotency keys; e-mail addresses no longer unique; who made an account."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,6 +16,7 @@ def upgrade() -> None:
     _create_sessions()
     _create_devices()
     _create_second_factors()
+    _create_idempotency_keys()
     _add_origin()
     _keep_what_rosters_say()
 
@@ -33,6 +34,7 @@ def downgrade() -> None:
         """
     )
     op.create_unique_constraint(op.f("uq_users_email"), "users", ["email"])
+    op.drop_table("idempotency_keys")
     op.drop_table("recovery_codes")
     op.drop_table("second_factors")
     op.drop_table("devices")
@@ -139,6 +141,24 @@ def _create_second_factors() -> None:
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_recovery_codes")),
     )
     op.create_index(op.f("ix_recovery_codes_user_id"), "recovery_codes", ["user_id"], unique=False)
+
+
+def _create_idempotency_keys() -> None:
+    op.create_table(
+        "idempotency_keys",
+        sa.Column("hash", sa.Text(), nullable=False),
+        sa.Column("user_id", sa.UUID(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("response", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_idempotency_keys_user_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_idempotency_keys")),
+    )
+    op.create_index(op.f("ix_idempotency_keys_user_id"), "idempotency_keys", ["user_id"], unique=False)
+    op.create_index(op.f("ix_idempotency_keys_created_at"), "idempotency_keys", ["created_at"], unique=False)
 
 
 def _add_origin() -> None:

@@ -227,6 +227,7 @@ BEGIN
     LOOP
         EXECUTE format('DELETE FROM public.%I WHERE %I = $1', child, key) USING wanted;
     END LOOP;
+    DELETE FROM idempotency_keys WHERE response LIKE '%' || wanted || '%';
     DELETE FROM commands WHERE actor_id = wanted
         OR exam_id IN (SELECT exam_id FROM exam_enrollments WHERE student_id = wanted)
         OR exam_id IN (SELECT exam_id FROM exam_attempts WHERE student_id = wanted);

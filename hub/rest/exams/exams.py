@@ -17,17 +17,18 @@ from msgspec import UNSET, UnsetType
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.clock import from_ms
-from db.errors import Conflict, Forbidden, NotFound
+from db.errors import Conflict, Forbidden, KeyReused, NotFound
 from db.notify import Notifier
 from db.queries.accounts import users
 from db.queries.exams import exams
 from db.queries.exams.exams import ExamView
 from db.unit import change
 from hub.auth.guards import BEARER, Principal, principal_as
-from hub.errors import Expired, Invalid, Unauthenticated, problems
+from hub.errors import Busy, Expired, Invalid, Unauthenticated, problems
 from hub.rest.exams.deletion import delete_exam
 from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.fields import At, Line, Text, Tidied, Title
+from hub.rest.http.idempotency import Once
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from judgement.policy import Preset, preset, write_policy
 from protocol.attempts import ExamKind
@@ -79,23 +80,28 @@ class ExamEdit(Tidied, frozen=True, kw_only=True, forbid_unknown_fields=True):
     kind: ExamKind | UnsetType = UNSET
 
 
-@post("/", summary="Create an exam", security=BEARER, responses=problems(Invalid, Unauthenticated, Expired, Forbidden))
+@post(
+    "/",
+    summary="Create an exam",
+    security=BEARER,
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, KeyReused, Busy),
+)
 async def create_exam(
     request: AnyRequest,
     data: JSONBody[NewExam],
-    engine: NamedDependency[AsyncEngine],
+    once: NamedDependency[Once],
     principal: NamedDependency[Principal],
 ) -> ExamView:
     """Create an exam with the first version of its policy. It is a draft unless `is_published` is set."""
     settings = write_policy(preset(data.preset))
     values = _columns({name: value for name, value in msgspec.structs.asdict(data).items() if name != "preset"})
     _check_times(values["opens_at"], values["closes_at"])
-    async with change(engine, None) as unit:
+    async with once.change(principal.user_id) as unit:
         if not await users.may_create_exams(unit.conn, principal.user_id):
             raise Forbidden("Your account cannot create exams. Ask an administrator.")
         exam_id = await exams.create_exam(unit.conn, creator_id=principal.user_id, policy=settings, **values)
         record_action(unit, request, principal.user_id, "create_exam", "exam", exam_id)
-        return await exams.read_exam(unit.conn, exam_id, principal.user_id)
+        return once.keep(await exams.read_exam(unit.conn, exam_id, principal.user_id))
 
 
 @get("/", summary="List exams", security=BEARER, responses=problems(Invalid, Unauthenticated, Expired, Forbidden))
@@ -132,13 +138,13 @@ async def read_exam(
     "/{exam_id:uuid}",
     summary="Edit an exam",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict, KeyReused, Busy),
 )
 async def edit_exam(
     request: AnyRequest,
     exam_id: FromPath[UUID],
     data: JSONBody[ExamEdit],
-    engine: NamedDependency[AsyncEngine],
+    once: NamedDependency[Once],
     notifier: NamedDependency[Notifier],
     principal: NamedDependency[Principal],
 ) -> ExamView:
@@ -146,7 +152,7 @@ async def edit_exam(
     changes = {name: value for name, value in msgspec.structs.asdict(data).items() if value is not UNSET}
     seen = changes.pop("version")
     values = _columns(changes)
-    async with change(engine, notifier) as unit:
+    async with once.change(principal.user_id, notifier) as unit:
         stored = await exams.lock_exam(unit.conn, exam_id, principal.user_id)
         if stored.version != seen:
             raise Conflict("The exam has changed since you opened it. Reload and try again.")
@@ -156,7 +162,7 @@ async def edit_exam(
         exam = await exams.read_exam(unit.conn, exam_id, principal.user_id)
         if changes.keys() & {"title", "duration_minutes"}:
             unit.feed(exam_id, [ExamRow(exam_id, exam.title, exam.duration_minutes)])
-    return exam
+        return once.keep(exam)
 
 
 @post(

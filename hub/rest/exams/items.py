@@ -15,16 +15,17 @@ from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, Meta, UnsetType
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.errors import Conflict, Forbidden, NotFound
+from db.errors import Conflict, Forbidden, KeyReused, NotFound
 from db.queries.exams import items
 from db.queries.exams.items import Item, ItemSet
 from db.unit import change
 from hub.auth.guards import BEARER, Principal, principal_as
-from hub.errors import Expired, Fault, Invalid, Unauthenticated, problems, refuse_any
+from hub.errors import Busy, Expired, Fault, Invalid, Unauthenticated, problems, refuse_any
 from hub.rest.exams.exams import Version
 from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.bodies import LARGE_BYTES
 from hub.rest.http.fields import Choice, ItemName, Text
+from hub.rest.http.idempotency import Once
 from protocol.attempts import ItemKind
 from protocol.events import fits_answered
 from protocol.roles import Role
@@ -108,24 +109,24 @@ async def read_items(
     "/{exam_id:uuid}/items",
     summary="Replace the items",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict, KeyReused, Busy),
     request_max_body_size=LARGE_BYTES,
 )
 async def replace_items(
     request: AnyRequest,
     exam_id: FromPath[UUID],
     data: JSONBody[NewItems],
-    engine: NamedDependency[AsyncEngine],
+    once: NamedDependency[Once],
     principal: NamedDependency[Principal],
 ) -> ItemsView:
     """Store the next version of the items and the new maximum score. Attempts that have started keep their version."""
     new = read_items_of(data.items)
-    async with change(engine, None) as unit:
+    async with once.change(principal.user_id) as unit:
         version = await items.replace_items(unit.conn, exam_id, principal.user_id, new, seen=data.version)
         record_action(
             unit, request, principal.user_id, "replace_items", "exam", exam_id, items_version=version, items=len(new)
         )
-    return _show(ItemSet(version, new, with_keys=True))
+        return once.keep(_show(ItemSet(version, new, with_keys=True)))
 
 
 router: Final = Router(

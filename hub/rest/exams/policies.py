@@ -13,13 +13,13 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.errors import Conflict, Forbidden, NotFound
+from db.errors import Conflict, Forbidden, KeyReused, NotFound
 from db.queries.exams import policies
-from db.unit import change
 from hub.auth.guards import BEARER, Principal, principal_as
-from hub.errors import Expired, Invalid, Unauthenticated, problems
+from hub.errors import Busy, Expired, Invalid, Unauthenticated, problems
 from hub.rest.exams.exams import Version
 from hub.rest.http.audit import AnyRequest, record_action
+from hub.rest.http.idempotency import Once
 from judgement.errors import PolicyError, UnsupportedRulebook
 from judgement.policy import Policy, read_policy, write_policy
 from judgement.rule_docs import RuleInfo, describe_all
@@ -63,23 +63,23 @@ async def show_policy(
     "/{exam_id:uuid}/policy",
     summary="Replace the policy",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict, KeyReused, Busy),
 )
 async def replace_policy(
     request: AnyRequest,
     exam_id: FromPath[UUID],
     data: JSONBody[NewPolicy],
-    engine: NamedDependency[AsyncEngine],
+    once: NamedDependency[Once],
     principal: NamedDependency[Principal],
 ) -> PolicyView:
     """Store the next version of the policy for attempts that start from now on. Running attempts keep their version."""
     policy = _read(data.policy)
-    async with change(engine, None) as unit:
+    async with once.change(principal.user_id) as unit:
         version = await policies.replace_policy(
             unit.conn, exam_id, principal.user_id, write_policy(policy), seen=data.version
         )
         record_action(unit, request, principal.user_id, "replace_policy", "exam", exam_id, policy_version=version)
-    return _view(version, policy)
+        return once.keep(_view(version, policy))
 
 
 router: Final = Router(

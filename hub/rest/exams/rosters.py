@@ -18,7 +18,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.errors import Forbidden, NotFound
+from db.errors import Forbidden, KeyReused, NotFound
 from db.models import SessionEnd
 from db.notify import Notifier
 from db.queries import access
@@ -30,6 +30,7 @@ from db.unit import Unit, change
 from hub.auth.guards import BEARER, Principal, principal_as
 from hub.auth.tickets import draw_code, hash_exam_code
 from hub.errors import (
+    Busy,
     Expired,
     Fault,
     Invalid,
@@ -43,6 +44,7 @@ from hub.rest.exams.roster_csv import ROWS_MAX, CsvRow, UsedColumn, path_of, rea
 from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.bodies import LARGE_BYTES, BoundedRequest
 from hub.rest.http.fields import Email, Line, Name, Tidied, Username
+from hub.rest.http.idempotency import Once
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from hub.settings import HubSettings
 from protocol.console import StudentRow
@@ -81,7 +83,8 @@ class Roster(msgspec.Struct, frozen=True):
 class StudentCode(msgspec.Struct, frozen=True, kw_only=True):
     """A student on the roster with a sign-in code, which is not shown again.
 
-    `code` is null for students who have one already. `POST /exams/{exam_id}/roster/codes` replaces it.
+    `code` is null for students who have one already, and in the answer to a repeated request with the same
+    `Idempotency-Key`. `POST /exams/{exam_id}/roster/codes` replaces it.
     """
 
     student_id: UUID
@@ -220,7 +223,7 @@ async def preview_roster(
     status_code=HTTP_200_OK,
     summary="Add students to the roster",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, NeedsConfirmation),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, NeedsConfirmation, KeyReused, Busy),
     request_class=RosterRequest,
     operation_class=RosterOperation,
     request_max_body_size=LARGE_BYTES,
@@ -229,7 +232,7 @@ async def extend_roster(
     request: RosterRequest,
     exam_id: FromPath[UUID],
     data: JSONBody[Roster],
-    engine: NamedDependency[AsyncEngine],
+    once: NamedDependency[Once],
     notifier: NamedDependency[Notifier],
     settings: NamedDependency[HubSettings],
     principal: NamedDependency[Principal],
@@ -243,7 +246,7 @@ async def extend_roster(
     rows = request.rows
     places = [f"$.students[{index}]" if rows is None else path_of(rows[index]) for index in range(len(data.students))]
     entered = [RosterStudent(**_values(entrant)) for entrant in data.students]
-    async with change(engine, notifier) as unit:
+    async with once.change(principal.user_id, notifier) as unit:
         await access.require(unit.conn, exam_id, principal.user_id, Permission.EDIT)
         await rosters.lock(unit.conn, exam_id)
         found = await candidates.ensure_accounts(unit.conn, exam_id, entered, {*data.confirm, *(confirm or ())})
@@ -274,7 +277,7 @@ async def extend_roster(
             new=len(missing),
         )
         unit.feed(exam_id, [StudentRow(one.student_id, one.name) for one in enrolled if one.student_id in changed])
-    return [_with_code(one, codes) for one in enrolled]
+        return _keep(once, enrolled, codes)
 
 
 @post(
@@ -282,20 +285,20 @@ async def extend_roster(
     status_code=HTTP_200_OK,
     summary="Replace the codes of students",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, KeyReused, Busy),
     request_max_body_size=LARGE_BYTES,
 )
 async def renew_codes(
     request: AnyRequest,
     exam_id: FromPath[UUID],
-    engine: NamedDependency[AsyncEngine],
+    once: NamedDependency[Once],
     settings: NamedDependency[HubSettings],
     principal: NamedDependency[Principal],
     data: JSONBody[RenewedCodes | None] = None,
 ) -> list[StudentCode]:
     """Give new codes to all students on the roster, or to some. Earlier codes and the sessions they opened end."""
     wanted = None if data is None else data.students
-    async with change(engine, None) as unit:
+    async with once.change(principal.user_id) as unit:
         await access.require(unit.conn, exam_id, principal.user_id, Permission.EDIT)
         await rosters.lock(unit.conn, exam_id)
         enrolled = await rosters.find_on_roster(unit.conn, exam_id, wanted)
@@ -309,7 +312,7 @@ async def renew_codes(
         )
         codes = await _give_codes(unit, exam_id, [one.student_id for one in enrolled], settings)
         record_action(unit, request, principal.user_id, "renew_codes", "exam", exam_id, students=len(enrolled))
-    return [_with_code(one, codes) for one in enrolled]
+        return _keep(once, enrolled, codes)
 
 
 @delete(
@@ -375,6 +378,10 @@ async def _give_codes(
     hashes = {student_id: hash_exam_code(code, settings.keys.data) for student_id, code in codes.items()}
     await credentials.replace_codes(unit.conn, exam_id, hashes)
     return codes
+
+
+def _keep(once: Once, enrolled: Sequence[Enrolled], codes: Mapping[UUID, str]) -> list[StudentCode]:
+    return once.keep([_with_code(one, codes) for one in enrolled], repeated=[_with_code(one, {}) for one in enrolled])
 
 
 def _with_code(one: Enrolled, codes: Mapping[UUID, str]) -> StudentCode:

@@ -6,7 +6,7 @@ from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
-from db.models import FeedHead, FeedRow, WsTicket
+from db.models import FeedHead, FeedRow, IdempotencyKey, WsTicket
 from db.partitions import DAYS_AHEAD
 from db.queries import feed, verify
 from db.queries.connections import hub_leases
@@ -41,6 +41,17 @@ async def test_a_long_read_postpones_partitions_and_no_one_waits(engine: AsyncEn
     await run_maintenance(engine)
     async with engine.connect() as conn:
         assert await partitions.count_days_ahead(conn) >= DAYS_AHEAD
+
+
+async def test_idempotency_keys_are_deleted_after_a_day(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        user_id = await make_user(conn, role=Role.TEACHER)
+        row = {"user_id": user_id, "digest": "d", "status": 201, "response": "{}"}
+        for name, age in (("old", timedelta(hours=25)), ("new", timedelta(hours=23))):
+            await conn.execute(insert(IdempotencyKey).values(row | {"hash": name, "created_at": func.now() - age}))
+    await run_maintenance(engine)
+    async with engine.connect() as conn:
+        assert (await conn.execute(select(IdempotencyKey.hash))).scalars().all() == ["new"]
 
 
 async def test_a_part_that_fails_does_not_stop_the_others(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:

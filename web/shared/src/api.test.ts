@@ -38,6 +38,8 @@ beforeEach(() => {
   api = new Api("exam", (login) => logins.push(login), send as typeof fetch);
 });
 
+const keys = (): (string | undefined)[] => sent.map(({ headers }) => headers["Idempotency-Key"]);
+
 async function signIn(token = "one", inMs?: number): Promise<void> {
   responses = [json(granted(token, inMs))];
   await api.loginByCode("7K2M");
@@ -61,6 +63,32 @@ describe("a request", () => {
       ['{"b":1}', "application/json"],
       ["x", "text/csv"],
     ]);
+  });
+
+  test("has a key if it writes, which is kept when it is repeated after a renewal", async () => {
+    await signIn();
+    responses = [json({}, 401), json(granted("two")), json({ ok: true })];
+    await api.post("/exams", { title: "Physics" });
+    expect(keys()).toHaveLength(3);
+    expect(keys()[0]).toMatch(/^[0-9a-f]{32}$/);
+    expect(keys()[2]).toBe(keys()[0]);
+    await api.get("/exams");
+    expect(keys()[3]).toBeUndefined();
+  });
+
+  test("keeps its key while its answer is lost, and draws another for the next action", async () => {
+    responses = [new TypeError("no network"), json({}, 503), json({}, 201), json({}, 201)];
+    for (let number = 0; number < 4; number += 1) await api.post("/exams", { title: "Physics" }).catch(() => null);
+    expect(new Set(keys().slice(0, 3)).size).toBe(1);
+    expect(keys()[3]).not.toBe(keys()[0]);
+  });
+
+  test("draws another key for another body, after a refusal, and for what is shown once", async () => {
+    responses = [new TypeError("no network"), json({}, 409), json({}), new TypeError("no network"), json({})];
+    const calls = [{ a: 1 }, { a: 2 }, { a: 2 }];
+    for (const body of calls) await api.post("/exams", body).catch(() => null);
+    for (const _ of [1, 2]) await api.post("/codes", {}, { isNewAction: true }).catch(() => null);
+    expect(new Set(keys()).size).toBe(5);
   });
 
   test("renews an expired token once, and is repeated with the new one", async () => {

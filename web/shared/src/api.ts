@@ -67,6 +67,8 @@ export interface Call {
   text?: { type: string; content: string | Blob };
   signal?: AbortSignal;
   headers?: Record<string, string>;
+  /** Sent again by the user, it is another action: its answer has secrets that are shown once. */
+  isNewAction?: boolean;
   /** Let the request continue after the page is closed. */
   keepalive?: boolean;
 }
@@ -80,6 +82,8 @@ export class Api {
   #token: string | null = null;
   #expiresAt = 0;
   #renewing: Promise<Granted | null> | null = null;
+  /** The keys of writes whose answer was lost: the same write gets the same key when the user tries again. */
+  readonly #unanswered = new Map<string, string>();
 
   /** `onLogin` is called after every sign-in and renewal, and with null when the user is signed out. */
   constructor(
@@ -106,6 +110,26 @@ export class Api {
 
   /** Send a request as the signed-in user. An expired token is renewed once, and the request is repeated. */
   async call<T>(method: Method, path: string, call: Call = {}): Promise<T> {
+    if (method === "GET" || method === "DELETE") return this.#answered<T>(method, path, call);
+    // A file has no short text to be recognized by, so it gets a new key each time.
+    const isKept = call.text === undefined && call.isNewAction !== true;
+    const write = isKept ? JSON.stringify([method, path, call.query, call.body]) : "";
+    const key = (isKept && this.#unanswered.get(write)) || drawKey();
+    try {
+      const answer = await this.#answered<T>(method, path, {
+        ...call,
+        headers: { "Idempotency-Key": key, ...call.headers },
+      });
+      this.#unanswered.delete(write);
+      return answer;
+    } catch (error) {
+      if (isKept && isTemporary(error)) this.#unanswered.set(write, key);
+      else this.#unanswered.delete(write);
+      throw error;
+    }
+  }
+
+  async #answered<T>(method: Method, path: string, call: Call): Promise<T> {
     return (await this.#parse(await this.#signed(method, path, call))) as T;
   }
 
@@ -244,6 +268,11 @@ export class Api {
       throw new Unreachable(error);
     }
   }
+}
+
+function drawKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 async function problemOf(response: Response): Promise<Problem> {

@@ -19,7 +19,7 @@ export function RenewDialog({ exam, open, onClose, onCodes }: RenewDialogProps):
   const action = useAction();
   const renew = async (): Promise<void> => {
     await action.run(async () => {
-      onCodes(await api.post<StudentCode[]>(`/exams/${exam.exam_id}/roster/codes`, {}));
+      onCodes(await api.post<StudentCode[]>(`/exams/${exam.exam_id}/roster/codes`, {}, { isNewAction: true }));
       onClose();
     });
     if (action.failed.value !== null) toast(action.failed.value, "critical");
