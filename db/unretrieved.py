@@ -1,6 +1,6 @@
 """Exceptions of lost connections that libraries leave on an event loop, where no one retrieves them.
 
-When PostgreSQL or Redis goes away, asyncpg and arq leave a future or a task behind; whoever used the connection has got
+When PostgreSQL or Redis goes away, asyncpg and arq leave a future or a task behind; the code that used the connection has got
 the same fault already. asyncio would log each as an error with a traceback. Never hides any other exception.
 """
 
