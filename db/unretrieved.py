@@ -1,7 +1,8 @@
 """Exceptions of lost connections that libraries leave on an event loop, where no one retrieves them.
 
-When PostgreSQL or Redis goes away, asyncpg and arq leave a future or a task behind; the code that used the connection has got
-the same fault already. asyncio would log each as an error with a traceback. Never hides any other exception.
+When PostgreSQL or Redis goes away, asyncpg and arq leave a future or a task behind; the code that used the
+connection has got the same fault already. asyncio would log each as an error with a traceback. Never hides any other
+exception.
 """
 
 import asyncio
