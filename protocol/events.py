@@ -93,9 +93,12 @@ _ANSWERS = frozenset({"answered", "draft_saved"})
 _TYPE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _INT64 = range(-(2**63), 2**63)
 _JSON = msgspec.json.Encoder()
-_DIGITS = bytes(ord("0") if 0x30 <= byte < 0x3A else 0x20 for byte in range(256))
+_DIGITS = bytes(ord("0") if 0x30 <= byte < 0x3A else byte if byte in b"e-" else 0x20 for byte in range(256))
 _LONG_NUMBER = b"0" * 19
 """As many digits as the largest int64 has."""
+
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
+_EXPONENT = re.compile(r"\de[+-]?(\d+)")
 
 _Time = Annotated[int, msgspec.Meta(ge=0, le=limits.TIME_MAX_MS)]
 # These constraints are only in the schema. `to_entry` checks them: a check in the decoder is slower and less exact.
@@ -213,11 +216,12 @@ def to_entries(events: Sequence[Event], first_seq: int) -> list[Entry] | None:
     except (ValueError, TypeError, RecursionError):
         return None
     payloads = lines.decode().split("\n")
-    if not _is_plain(lines, len(events)):
+    is_plain = _is_plain(lines, len(events))
+    if not is_plain:
         for event, payload in zip(events, payloads, strict=False):
             if not _is_plain(payload.encode(), 1) and _payload_fault(event.data, 1) is not None:
                 return None
-    are_small = len(lines) <= limits.EVENT_BYTES
+    are_small = is_plain and len(lines) <= limits.EVENT_BYTES
     entries: list[Entry] = []
     for seq, (event, payload) in enumerate(zip(events, payloads, strict=False), first_seq):
         kind = event.type
@@ -284,21 +288,32 @@ def _severity_fault(severity: str) -> RejectCode | None:
 
 def _has_size(kind: str, payload: str) -> bool:
     most = limits.DRAFT_BYTES if kind in _ANSWERS else limits.EVENT_BYTES
-    return len(payload) <= most and (payload.isascii() or len(payload.encode()) <= most)
+    if len(payload) > most or not (payload.isascii() or len(payload.encode()) <= most):
+        return False
+    return _EXPONENT.search(payload) is None or len(payload.encode()) + _count_more_digits(payload) <= most
+
+
+def _count_more_digits(payload: str) -> int:
+    """Count the digits by which numbers with an exponent grow: PostgreSQL stores and sends 1e300 with all 301."""
+    return sum(int(exponent) for exponent in _EXPONENT.findall(_TEXT.sub("", payload)))
 
 
 def _is_plain(lines: bytes, count: int) -> bool:
     """Return whether these encoded payloads cannot contain anything that must be rejected.
 
-    Nothing nested, so nothing is too deep and all keys are strings; no NUL; no number as long as an int64; no `null`,
-    which is also the encoding of an infinite float. The decoder has rejected MessagePack types that JSON lacks.
+    Nothing nested, so nothing is too deep and all keys are strings; no NUL; no number with an exponent or as long as an
+    int64; no `null`, which is also the encoding of an infinite float. The decoder has rejected MessagePack types that
+    JSON lacks.
     """
+    digits = lines.translate(_DIGITS)
     return (
         b"[" not in lines
         and b"null" not in lines
         and b"\\u0000" not in lines
         and lines.count(b"{") == count
-        and _LONG_NUMBER not in lines.translate(_DIGITS)
+        and _LONG_NUMBER not in digits
+        and b"0e0" not in digits
+        and b"0e-" not in digits
     )
 
 

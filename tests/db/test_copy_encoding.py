@@ -18,7 +18,7 @@ from db.queries.events.insert import copy_events, is_poison
 from db.segments import Segment
 from db.settings import DatabaseSettings
 from protocol import limits
-from protocol.events import Entry
+from protocol.events import Entry, Event, to_entry
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
@@ -82,3 +82,22 @@ def test_a_value_no_column_holds_is_refused_before_anything_is_sent(changes: dic
     with pytest.raises(Exception) as caught:
         copy_encoding.encode([Segment(UUID(int=1), 1, (entry,))])
     assert is_poison(caught.value)
+
+
+@pytest.mark.parametrize("number", [1e300, 1.7976931348623157e308, -5e-324, 4.5e-300, 1e99, 1e16, 1.5])
+async def test_numbers_of_an_accepted_event_do_not_grow_beyond_the_limit_when_they_are_read(
+    database: DatabaseSettings, number: float
+) -> None:
+    accepted = [count for count in range(1, 2_100) if _entry_of([number] * count).reject is None]
+    assert accepted == list(range(1, len(accepted) + 1))
+    payload = _entry_of([number] * len(accepted)).payload
+    conn = await connect_writer(database)
+    try:
+        stored = await conn.fetchval("SELECT replace($1::text::jsonb::text, ' ', '')", payload)
+    finally:
+        await conn.close()
+    assert 0.9 * limits.EVENT_BYTES < len(stored) <= limits.EVENT_BYTES or number == 1e16
+
+
+def _entry_of(numbers: list[float]) -> Entry:
+    return to_entry(Event("copy", 1, 1, {"x": numbers}), 1)

@@ -44,6 +44,9 @@ def test_an_event_becomes_an_entry_with_its_payload_as_text() -> None:
         (event(data=nested(900)), RejectCode.TOO_DEEP),
         (event(data={"a": "x" * limits.EVENT_BYTES}), RejectCode.TOO_LARGE),
         (event(type="answered", data={"a": "x" * limits.DRAFT_BYTES}), RejectCode.TOO_LARGE),
+        (event(data={"a": [1e300] * 28}), RejectCode.TOO_LARGE),
+        (event(data={f"k{number}": 5e-324 for number in range(26)}), RejectCode.TOO_LARGE),
+        (event(type="answered", data={"item": "q1", "value": [1e99] * 330}), RejectCode.TOO_LARGE),
     ],
     ids=lambda case: case.name if isinstance(case, RejectCode) else "",
 )
@@ -70,6 +73,8 @@ def test_events_that_decoders_never_return_are_rejected_too(bad: Event, code: Re
         event(),
         event(data={}),
         event(type="a_new_type_9"),
+        event(data={"a": [1e300] * 26}),
+        event(data={"text": ",1e300" * 1_000, "id": "2e5"}),
         event(data=nested(16)),
         event(data={"a": [None, True, 1.5, -(2**63), 2**63 - 1, "\\u0000"]}),
         event(data={"text": "{[null]} 1234567890123456789"}),
