@@ -26,6 +26,8 @@ async function buildModules() {
       emptyOutDir: true,
       target: "es2022",
       sourcemap: true,
+      // Vite keeps the spaces of a library.
+      rolldownOptions: { output: { minify: true } },
       lib: { entry: join(HERE, "src", "index.ts"), formats: ["es"], fileName: "index" },
     },
   });
