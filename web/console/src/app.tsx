@@ -3,15 +3,16 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
-import { errorText } from "@veritas/shared/api.ts";
+import { type Granted, errorText } from "@veritas/shared/api.ts";
 import { followLinks, go, path } from "@veritas/shared/route.ts";
 import { Button, Notice, Shell, SignedInAs, Spinner, announce } from "@veritas/shared/ui/index.ts";
 import { AccountPage } from "./account/account-page.tsx";
 import { BRAND } from "./shell/brand.ts";
 import { Navigation } from "./shell/navigation.tsx";
 import { renderRoute } from "./shell/routes.tsx";
+import { SignInAgain } from "./shell/sign-in-again.tsx";
 import { SignInPage } from "./shell/sign-in-page.tsx";
-import { disconnect, login } from "./state.ts";
+import { disconnect, forget, login, user } from "./state.ts";
 import { ACCOUNT, COMMON, NAVIGATION } from "./texts/shell.ts";
 import { Page } from "./ui/page.tsx";
 
@@ -30,31 +31,41 @@ export function App(): JSX.Element {
     document.getElementById("main")?.focus({ preventScroll: true });
   }, [page]);
 
-  const user = login.user.value;
+  const current = user.value;
   if (login.state.value === "unknown") return <ResumePage failed={failed.value} onRetry={resume} />;
-  if (user === null) return <SignInPage />;
-  if (user.role !== "teacher" && user.role !== "admin") return <StudentPage name={user.name} />;
+  if (current === null) return <SignInPage />;
+  if (current.role !== "teacher" && current.role !== "admin") return <StudentPage name={current.name} />;
+  // A key: the pages of one user never become those of another.
+  return <Pages key={current.id} user={current} />;
+}
+
+/** The pages of a teacher or an administrator. They stay behind the dialog while the user signs in again. */
+function Pages({ user: { name, role, username } }: { user: Granted["user"] }): JSX.Element {
   return (
     <Shell
       brand={BRAND}
       onClick={followLinks("/console")}
-      nav={login.needsSecondFactor.value ? null : <Navigation isAdmin={user.role === "admin"} />}
+      nav={login.needsSecondFactor.value ? null : <Navigation isAdmin={role === "admin"} />}
       end={
         <SignedInAs
-          name={user.name}
+          name={name}
           onLogout={() => void signOut()}
-          account={{ href: "/console/account", label: ACCOUNT.link(user.name) }}
+          account={{ href: "/console/account", label: ACCOUNT.link(name) }}
         />
       }
     >
       {login.needsSecondFactor.value ? <AccountPage /> : renderRoute(path.value)}
+      {login.state.value === "out" && <SignInAgain username={username} onLeave={() => void signOut()} />}
     </Shell>
   );
 }
 
 async function signOut(): Promise<void> {
   disconnect();
+  forget();
   await login.api.logout().catch(() => undefined);
+  // A renewal that ran meanwhile may have brought the user back.
+  forget();
   announce(NAVIGATION.signedOut);
   go("/console", { replace: true });
 }

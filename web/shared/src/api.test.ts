@@ -91,6 +91,24 @@ describe("a request", () => {
     expect(new Set(keys()).size).toBe(5);
   });
 
+  test("waits for the user to sign in again, and is repeated only then", async () => {
+    await signIn();
+    let ended = 0;
+    api.signInAgain = async () => {
+      ended += 1;
+      responses = [json(granted("two")), json({ ok: true })];
+      await api.login("ada", "secret");
+      return true;
+    };
+    responses = [json({}, 401), json({}, 401)];
+    expect(await api.post("/exams", { title: "x" })).toEqual({ ok: true });
+    expect(sent.map(({ path }) => path)).toEqual(["/exams", "/auth/refresh", "/auth/login", "/exams"]);
+    expect([sent[3]?.headers.Authorization, sent[3]?.body, ended]).toEqual(["Bearer two", '{"title":"x"}', 1]);
+    api.signInAgain = async () => false;
+    responses = [json({}, 401), json({}, 401)];
+    await expect(api.get("/exams")).rejects.toMatchObject({ status: 401 });
+  });
+
   test("renews an expired token once, and is repeated with the new one", async () => {
     await signIn();
     responses = [json({}, 401), json(granted("two")), json({ ok: true })];

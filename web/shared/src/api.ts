@@ -143,6 +143,12 @@ export class Api {
   /** Whether the user did nothing since the last call: then a renewal does not keep the session from ending as idle. */
   isIdle: () => boolean = () => false;
 
+  /**
+   * Called when a request is refused because the session has ended. Resolves with true when the same user has signed in
+   * again: then the request is repeated.
+   */
+  signInAgain: () => Promise<boolean> = async () => false;
+
   /** Sign in by password, and the code of the second factor if the user has one. */
   login(username: string, password: string, totp: string | null = null, signal?: AbortSignal): Promise<Granted> {
     return this.#enter("/auth/login", totp === null ? { username, password } : { username, password, totp }, signal);
@@ -181,7 +187,8 @@ export class Api {
   async #signed(method: Method, path: string, call: Call): Promise<Response> {
     if (this.#token !== null && this.#expiresAt - clock.now() < RENEW_EARLY_MS) await this.#renew().catch(() => null);
     const response = await this.#raw(method, path, { ...call, headers: { ...this.#bearer(), ...call.headers } });
-    if (response.status !== 401 || (await this.#renew()) === null) return response;
+    if (response.status !== 401) return response;
+    if ((await this.#renew()) === null && !(await this.signInAgain())) return response;
     return this.#raw(method, path, { ...call, headers: { ...this.#bearer(), ...call.headers } });
   }
 

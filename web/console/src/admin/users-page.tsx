@@ -6,7 +6,7 @@ import { errorText } from "@veritas/shared/api.ts";
 import { Badge, Button, Dialog, Empty, Table, toast } from "@veritas/shared/ui/index.ts";
 import { usePages } from "../rest/load.ts";
 import type { UserRow } from "../rest/types.ts";
-import { api, login } from "../state.ts";
+import { api, user as signedIn } from "../state.ts";
 import { ERASE, USERS } from "../texts/admin.ts";
 import { COMMON } from "../texts/shell.ts";
 import { Page } from "../ui/page.tsx";
@@ -108,7 +108,7 @@ function User({ user, onChange, onErase }: UserProps & { onErase: () => void }):
       <td>{user.is_active ? <Badge tone="good">{USERS.active}</Badge> : <Badge>{USERS.inactive}</Badge>}</td>
       <td data-align="end">
         {user.role === "teacher" && <ExamsButton user={user} onChange={onChange} />}
-        {user.user_id !== login.user.value?.id && <ActiveButton user={user} onChange={onChange} />}
+        {user.user_id !== signedIn.value?.id && <ActiveButton user={user} onChange={onChange} />}
         {ERASABLE.has(user.role) && (
           <Button size="small" variant="quiet" aria-label={ERASE.openOf(user.name)} onClick={onErase}>
             {ERASE.open}

@@ -79,6 +79,11 @@ export class ConsoleConnection implements SocketOwner {
     this.socket.stop();
   }
 
+  /** Connect again if the hub closed the socket because the session had ended. */
+  signedInAgain(): void {
+    this.socket.signedInAgain();
+  }
+
   /** Connect now instead of after the current wait. */
   hurry(): void {
     this.socket.hurry();

@@ -68,7 +68,7 @@ describe("the console's socket", () => {
     expect(kindsSent()).toContain("auth");
   });
 
-  it("closes for good when the user is signed out", async () => {
+  it("closes when the user is signed out, until the user signs in again", async () => {
     welcome();
     getTicket = async () => {
       throw new SignedOut();
@@ -77,6 +77,10 @@ describe("the console's socket", () => {
     await vi.advanceTimersByTimeAsync(60_000);
     expect(states.at(-1)).toMatchObject({ kind: "closed", code: 4401 });
     expect(FakeWebSocket.sockets).toHaveLength(1);
+    getTicket = async () => "ticket";
+    socket.signedInAgain();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(FakeWebSocket.sockets).toHaveLength(2);
   });
 
   it("connects at once when the network is back", async () => {

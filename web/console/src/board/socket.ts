@@ -108,6 +108,13 @@ export class ConsoleSocket {
     this.open();
   };
 
+  /** Connect again if the socket is closed because the user was signed out. */
+  signedInAgain(): void {
+    if (this.state.kind !== "closed" || this.state.code !== CloseCode.unauthenticated) return;
+    this.reconnect.reset();
+    this.open();
+  }
+
   private onVisibility = (): void => {
     if (document.visibilityState === "visible") this.hurry();
   };

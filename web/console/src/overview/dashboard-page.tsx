@@ -6,7 +6,7 @@ import { Empty, Tile } from "@veritas/shared/ui/index.ts";
 import { count } from "../format/numbers.ts";
 import { useLoad } from "../rest/load.ts";
 import type { Dashboard, DashboardExam } from "../rest/types.ts";
-import { login } from "../state.ts";
+import { login, user } from "../state.ts";
 import { OVERVIEW } from "../texts/overview.ts";
 import { Loaded } from "../ui/loaded.tsx";
 import { Page } from "../ui/page.tsx";
@@ -21,12 +21,13 @@ export function DashboardPage(): JSX.Element {
   const loading = useLoad<Dashboard>("/teacher/dashboard");
   useEffect(() => {
     const timer = setInterval(() => {
-      if (document.visibilityState === "visible") loading.reload();
+      // While the user is signed out, requests would wait and pile up.
+      if (document.visibilityState === "visible" && login.state.value === "in") loading.reload();
     }, RELOAD_MS);
     return () => clearInterval(timer);
   }, [loading.reload]);
   return (
-    <Page title={OVERVIEW.title(login.user.value?.name ?? "")} actions={<NewExamLink />}>
+    <Page title={OVERVIEW.title(user.value?.name ?? "")} actions={<NewExamLink />}>
       <Loaded from={loading} what={OVERVIEW.what}>
         {(data) => <Content data={data} />}
       </Loaded>

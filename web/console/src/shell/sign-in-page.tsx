@@ -1,7 +1,7 @@
 /** The sign-in page. The password is sent to the hub and stored nowhere. */
 
 import { useSignal } from "@preact/signals";
-import type { JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Problem, errorText } from "@veritas/shared/api.ts";
 import { usePatience } from "@veritas/shared/sign-in/use-patience.tsx";
@@ -20,7 +20,12 @@ export function SignInPage(): JSX.Element {
   return (
     <Shell brand={BRAND}>
       <div class="v-page v-narrow">
-        <SignInForm />
+        <SignInForm>
+          <h1>{SIGN_IN.title}</h1>
+          <p class="v-soft">
+            {SIGN_IN.about} <a href="/exam">{NAVIGATION.examPage}</a>.
+          </p>
+        </SignInForm>
       </div>
     </Shell>
   );
@@ -33,8 +38,8 @@ function explain(error: unknown): string {
 }
 
 /** The state of the form, and its request. The code is asked for when the hub needs it. */
-function useSignIn() {
-  const username = useSignal("");
+function useSignIn(name: string) {
+  const username = useSignal(name);
   const password = useSignal("");
   const code = useSignal("");
   const asksForCode = useSignal(false);
@@ -57,24 +62,26 @@ function useSignIn() {
   return { username, password, code, asksForCode, busy, failed, submit, waiting: patience.notice };
 }
 
-function SignInForm(): JSX.Element {
-  const { username, password, code, asksForCode, busy, failed, submit, waiting } = useSignIn();
+interface SignInFormProps {
+  /** Who signs in again. */
+  name?: string;
+  /** The heading and what it says. */
+  children: ComponentChildren;
+}
+
+export function SignInForm({ name = "", children }: SignInFormProps): JSX.Element {
+  const { username, password, code, asksForCode, busy, failed, submit, waiting } = useSignIn(name);
   const first = useRef<HTMLInputElement>(null);
   useEffect(() => first.current?.focus(), []);
   return (
     <form class="v-card v-stack c-sign-in" onSubmit={submit}>
-      <div>
-        <h1>{SIGN_IN.title}</h1>
-        <p class="v-soft">
-          {SIGN_IN.about} <a href="/exam">{NAVIGATION.examPage}</a>.
-        </p>
-      </div>
+      <div>{children}</div>
       <ErrorNotice text={failed.value} />
       <Field label={SIGN_IN.username}>
         {(control) => (
           <input
             {...control}
-            ref={first}
+            {...(name === "" ? { ref: first } : {})}
             name="username"
             autocomplete="username"
             autocapitalize="none"
@@ -89,6 +96,7 @@ function SignInForm(): JSX.Element {
         {(control) => (
           <input
             {...control}
+            {...(name === "" ? {} : { ref: first })}
             type="password"
             name="password"
             autocomplete="current-password"

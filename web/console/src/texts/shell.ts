@@ -58,6 +58,12 @@ export const SIGN_IN = {
   wrong: "The username or the password is wrong. Please try again.",
 } as const;
 
+export const SIGN_IN_AGAIN = {
+  title: "Sign in again",
+  about: "Your session has ended. This page and everything that you typed are kept.",
+  leave: "Sign out instead",
+} as const;
+
 export const SECOND_STEP = {
   code: "Code",
   help: "Six digits from your authenticator app, or one of your recovery codes.",

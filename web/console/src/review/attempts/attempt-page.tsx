@@ -8,7 +8,7 @@ import { Button, Empty, Notice, Tabs } from "@veritas/shared/ui/index.ts";
 import { fileName, saveExport } from "../../rest/download.ts";
 import { type Loading, useLoad } from "../../rest/load.ts";
 import type { AttemptSummary, FlagView, Monitoring } from "../../rest/types.ts";
-import { login } from "../../state.ts";
+import { user } from "../../state.ts";
 import { ATTEMPT } from "../../texts/attempts.ts";
 import { NAVIGATION } from "../../texts/shell.ts";
 import { Loaded } from "../../ui/loaded.tsx";
@@ -42,9 +42,7 @@ export function AttemptPage({ attemptId }: { attemptId: string }): JSX.Element {
       actions={attempt !== null && <EventsDownload attempt={attempt} />}
     >
       {attempt?.events_deleted_at != null && <Notice>{ATTEMPT.eventsDeleted}</Notice>}
-      {attempt !== null && attempt.completed_at !== null && login.user.value?.role === "admin" && (
-        <Holds attempt={attempt} />
-      )}
+      {attempt !== null && attempt.completed_at !== null && user.value?.role === "admin" && <Holds attempt={attempt} />}
       <Loaded from={loading} what={ATTEMPT.what}>
         {(page) => <AttemptTabs attemptId={attemptId} page={page} loading={loading} />}
       </Loaded>
