@@ -10,12 +10,12 @@ from uuid import uuid4
 import pytest
 from litestar import Litestar
 from litestar.routes import HTTPRoute
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from db.models import AuditLog
+from db.models import AuditLog, Exam
 from hub.app import create_app
 from hub.auth.passwords import Passwords
 from hub.commands.commands import REQUIRED
@@ -27,7 +27,16 @@ from protocol.codes import ErrorCode
 from tests.hub.conftest import Users
 from tests.hub.consoles import ConsoleClient
 from tests.hub.rest.access.console import BOARD_VIEWERS, CLOSED, COMMANDS, WELCOME
-from tests.hub.rest.access.rows import CALLERS, OTHER_STUDENT, STRANGER, Call, Row
+from tests.hub.rest.access.rows import (
+    ADMIN,
+    CALLERS,
+    CREATOR,
+    OTHER_STUDENT,
+    STRANGER,
+    STUDENT,
+    Call,
+    Row,
+)
 from tests.hub.rest.access.setup import AccessSetup
 
 FOLDER = Path(__file__).parent / "access"
@@ -37,6 +46,8 @@ TABLES = {
     if (rows := getattr(importlib.import_module(f"tests.hub.rest.access.{path.stem}"), "ROWS", None))
 }
 ROWS: list[Row] = [row for rows in TABLES.values() for row in rows]
+
+STAFF = (STRANGER, CREATOR, ADMIN)
 
 
 @pytest.fixture
@@ -83,6 +94,31 @@ async def test_every_route_answers_every_caller_as_its_row_says(setup: AccessSet
         if row.is_audited and await count_audited(setup) == before:
             wrong.append(f"{row.route} leaves no audit row with an address")
     assert wrong == []
+
+
+async def test_a_teacher_who_signed_in_by_exam_code_reaches_nothing_of_staff(setup: AccessSetup) -> None:
+    """Not even the own exam: such a session is that of a student of the other teacher's exam."""
+    student = {"username": setup.usernames[STRANGER], "name": "A Teacher"}
+    (enrolled,) = (await setup.callers[CREATOR].post(f"/exams/{setup.exam_id}/roster", {"students": [student]})).json()
+    assert enrolled["student_id"] == str(setup.user_id(STRANGER))
+    by_code = await setup.users.sign_in_by_code(enrolled["code"])
+    wrong, tried = [], 0
+    for row in ROWS:
+        if row.expect.get(STUDENT) != 403 or not any(row.expect.get(name, 403) < 300 for name in STAFF):
+            continue
+        # A row may hide the exam for a caller who publishes it.
+        async with setup.engine.begin() as conn:
+            await conn.execute(update(Exam).values(is_published=True))
+        call = Call() if row.fill is None else await row.fill(setup, STRANGER)
+        ids = {**setup.ids, **setup.other_exam, **call.params}
+        path = re.sub(r"\{(\w+)(:\w+)?\}", lambda match, ids=ids: str(ids[match[1]]), row.path)  # type: ignore[misc]
+        answer = await by_code.request(row.method, path, call.body, call.query)
+        tried += 1
+        if answer.status_code != 403:
+            wrong.append(f"{row.route}: {answer.status_code} {answer.text[:200]}")
+    assert wrong == []
+    assert tried > 30
+    assert (await setup.callers[STRANGER].get(f"/exams/{setup.other_exam['exam_id']}")).status_code == 200
 
 
 def routes_of(app: Litestar) -> Iterator[str]:
