@@ -3,11 +3,13 @@
 Builds nothing at import and runs no queries except the settings of a connection.
 """
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
+from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy import NullPool
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -26,6 +28,9 @@ COMMAND_S: Final = 10.0
 """After this time a process gives up a command that PostgreSQL has not answered."""
 
 ROWS_PER_INSERT: Final = 100
+
+_LOST: Final = (ConnectionError, asyncpg.PostgresConnectionError, RedisConnectionError)
+_UNRETRIEVED: Final = "exception was never retrieved"
 
 # Acknowledged means durable: `off` would answer COMMIT early. Stricter settings, such as a synchronous standby that
 # must apply, stay.
@@ -76,3 +81,20 @@ async def connect_writer(settings: DatabaseSettings) -> asyncpg.Connection:
         conn.terminate()
         raise
     return conn
+
+
+def note_unretrieved(loop: asyncio.AbstractEventLoop, note: Callable[[], None]) -> None:
+    """Call `note` for each lost connection whose exception no one retrieves, instead of logging an error.
+
+    When PostgreSQL or Redis goes away, asyncpg and arq leave a future or a task behind on the loop; the user of the
+    connection has got the same fault already. Any other exception is logged as before.
+    """
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        is_lost = isinstance(context.get("exception"), _LOST)
+        if is_lost and context["message"].endswith(_UNRETRIEVED):
+            note()
+        else:
+            loop.default_exception_handler(context)
+
+    loop.set_exception_handler(handle)

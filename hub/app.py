@@ -217,12 +217,8 @@ def _connect_parts(settings: HubSettings, limits: FailureLimits, timing: Timing)
     metrics.INGEST_WAITING.set_function(lambda: ingest.waiting_bytes)
     results = InstructionResults(engine, notifier)
     close_log = CloseLog(engine)
-    orphans = OrphanCloser(
-        *(engine, lease, registry, close_log),
-        orphans_s=timing.orphans_s,
-        young_s=timing.young_s,
-        silent_s=timing.silent_s,
-    )
+    times = {"orphans_s": timing.orphans_s, "young_s": timing.young_s, "silent_s": timing.silent_s}
+    orphans = OrphanCloser(engine, lease, registry, close_log, **times)
     candidates = Admission(
         settings=settings,
         timing=timing,

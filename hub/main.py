@@ -18,7 +18,7 @@ import structlog
 import uvicorn
 from litestar import Litestar
 
-from db.unretrieved import note_unretrieved
+from db.engine import note_unretrieved
 from hub import metrics, network_faults
 from hub.app import create_hub
 from hub.drain import HubDrain

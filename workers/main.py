@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.engine import create_engine
+from db.engine import create_engine, note_unretrieved
 from db.errors import AWAY, SettingsError
 from db.jobs import LLM_JOB_LIMIT_S, MODEL_QUEUE, Handler
 from db.notify import Notifier
@@ -24,7 +24,6 @@ from db.periodic import Periodic
 from db.queries.retention import worker_settings
 from db.queries.retention.worker_settings import DataSettings
 from db.retention.times import times_of
-from db.unretrieved import note_unretrieved
 from protocol.backoff import Backoff
 from protocol.jobs import ANALYZE, EVALUATE, LLM_SUMMARY
 from workers import metrics

@@ -31,7 +31,7 @@ class Shares(msgspec.Struct, frozen=True):
     known: int = 40
 
 
-class Entry(msgspec.Struct, Generic[T], frozen=True):
+class Queued(msgspec.Struct, Generic[T], frozen=True):
     """An item and its lane."""
 
     lane: Lane
@@ -51,7 +51,7 @@ class FairQueue(Generic[T]):
     def __len__(self) -> int:
         return sum(self._totals.values())
 
-    def put(self, lane: Lane, item: T) -> Entry[T] | None:
+    def put(self, lane: Lane, item: T) -> Queued[T] | None:
         """Add an item. Returns the one that gets no place: None, the item itself, or one that waited until now.
 
         When no place is free for strangers, the network that holds most loses the item that came last, if the lane
@@ -59,13 +59,13 @@ class FairQueue(Generic[T]):
         """
         displaced = self._make_room(lane)
         if displaced is not None and displaced == lane:
-            return Entry(lane, item)
+            return Queued(lane, item)
         self._held[lane] = self._held.get(lane, 0) + 1
         self._totals[lane.is_known] += 1
         self._waiting[lane.is_known].setdefault(lane, deque()).append(item)
-        return None if displaced is None else Entry(displaced, self._displace(displaced))
+        return None if displaced is None else Queued(displaced, self._displace(displaced))
 
-    def take(self) -> Entry[T] | None:
+    def take(self) -> Queued[T] | None:
         """Return the next item, which now runs; None when no item waits."""
         kind = self._known_is_next if self._waiting[self._known_is_next] else not self._known_is_next
         lanes = self._waiting[kind]
@@ -76,7 +76,7 @@ class FairQueue(Generic[T]):
         item = items.popleft()
         if items:
             lanes[lane] = items  # at the end: the other lanes come first
-        return Entry(lane, item)
+        return Queued(lane, item)
 
     def remove(self, lane: Lane, item: T) -> bool:
         """Remove a waiting item. Returns False if it does not wait: it runs already, or has finished."""

@@ -26,7 +26,7 @@ class QuotaLimits(msgspec.Struct, frozen=True, kw_only=True):
     hellos_per_s: float = limits.QUOTA_HELLOS_PER_S
 
 
-class Allowance:
+class Quota:
     """What one attempt may spend of one thing. Spending may overdraw it by the last amount."""
 
     def __init__(self, size: int, per_s: float, now_ms: int) -> None:
@@ -55,10 +55,10 @@ class Allowance:
         self._at_ms = max(now_ms, self._at_ms)
 
 
-class _Attempt:
+class _AttemptQuotas:
     def __init__(self, bounds: QuotaLimits, now_ms: int) -> None:
-        self.bytes = Allowance(bounds.bytes, bounds.bytes_per_s, now_ms)
-        self.events = Allowance(bounds.events, bounds.events_per_s, now_ms)
+        self.bytes = Quota(bounds.bytes, bounds.bytes_per_s, now_ms)
+        self.events = Quota(bounds.events, bounds.events_per_s, now_ms)
         self.is_noted = False
 
 
@@ -67,8 +67,8 @@ class Quotas:
 
     def __init__(self, bounds: QuotaLimits | None = None) -> None:
         self._bounds = bounds or QuotaLimits()
-        self._attempts: dict[UUID, _Attempt] = {}
-        self._hellos: dict[UUID, Allowance] = {}
+        self._attempts: dict[UUID, _AttemptQuotas] = {}
+        self._hellos: dict[UUID, Quota] = {}
 
     def wait_ms(self, attempt_id: UUID, now_ms: int) -> int:
         """Return how long the next batch of this attempt must wait; 0 means it may be stored now."""
@@ -77,7 +77,7 @@ class Quotas:
 
     def spend(self, attempt_id: UUID, events: int, size: int, now_ms: int) -> None:
         """Count a batch that will be stored."""
-        attempt = self._attempts.pop(attempt_id, None) or _Attempt(self._bounds, now_ms)
+        attempt = self._attempts.pop(attempt_id, None) or _AttemptQuotas(self._bounds, now_ms)
         if attempt.is_noted and attempt.bytes.is_full(now_ms) and attempt.events.is_full(now_ms):
             attempt.is_noted = False
         attempt.bytes.spend(size, now_ms)
@@ -95,7 +95,7 @@ class Quotas:
 
     def spend_hello(self, student_id: UUID, now_ms: int) -> int:
         """Count a hello of this student. Returns 0, or, when it is not allowed, how long to wait in ms."""
-        hellos = self._hellos.pop(student_id, None) or Allowance(self._bounds.hellos, self._bounds.hellos_per_s, now_ms)
+        hellos = self._hellos.pop(student_id, None) or Quota(self._bounds.hellos, self._bounds.hellos_per_s, now_ms)
         self._hellos[student_id] = hellos
         _forget_oldest(self._hellos)
         wait_ms = hellos.wait_ms(now_ms)
@@ -104,6 +104,6 @@ class Quotas:
         return wait_ms
 
 
-def _forget_oldest(kept: dict[UUID, _Attempt] | dict[UUID, Allowance]) -> None:
+def _forget_oldest(kept: dict[UUID, _AttemptQuotas] | dict[UUID, Quota]) -> None:
     if len(kept) > KEPT:
         del kept[next(iter(kept))]

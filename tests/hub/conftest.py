@@ -16,8 +16,9 @@ from hub.app import create_app
 from hub.auth.limits import FailureLimits
 from hub.auth.passwords import Passwords
 from hub.console.limits import ConsoleLimits
+from hub.ingest.quotas import QuotaLimits
 from hub.settings import HubSettings
-from hub.timing import TIMING, Timing
+from hub.timing import Timing
 from protocol.roles import Role
 from tests.hub.consoles import ConsoleHub
 from tests.hub.exam_room import ExamRoom, make_exam_room
@@ -106,6 +107,10 @@ def settings(database: DatabaseSettings) -> HubSettings:
     )
 
 
+MANY_HELLOS = QuotaLimits(hellos=1_000)
+"""Tests connect more often than an honest client."""
+
+
 @pytest.fixture
 def passwords(settings: HubSettings) -> Iterator[Passwords]:
     passwords = Passwords(settings.bcrypt_cost)
@@ -121,7 +126,7 @@ def limits() -> FailureLimits:
 @pytest.fixture
 def timing() -> Timing:
     """Override it, or parametrize it, to give the hub other intervals."""
-    return TIMING
+    return Timing(quotas=MANY_HELLOS)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ WORD_CHARS: Final = 3
 """Shorter parts of a name are only hidden as they are written: `Li`, but not `li`."""
 
 # Bounded, so that the time to search a long text grows with its length only.
-_EMAIL: Final = r"[^\s@<>«»\"]{1,64}@[^\s@<>«»\"]{1,255}\.[^\s@<>«»\"]{1,64}"
+_EMAIL: Final = r"[^\s@<>«»\"]{1,64}@[^\s@<>«»\",;]{1,255}\.[^\W_][\w-]{0,63}"
 _PHONE: Final = r"(?<![\w.,])(?:\+|00)\d(?:[\s()/.-]{0,2}\d){7,14}(?!\w)"
 _NUMBERED: Final = (
     r"(?:matri[ck]\w{0,20}|enrol\w{0,20}|student(?:en)?[\s-]{0,2}(?:id|no|nr|number|nummer)\w{0,10})"

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.auth.fair_queue import Entry, FairQueue, Lane, Shares
+from hub.auth.fair_queue import FairQueue, Lane, Queued, Shares
 
 ATTACKER, SCHOOL, LAPTOP = Lane("198.51.100.1"), Lane("203.0.113.7"), Lane("laptop", is_known=True)
 
@@ -26,7 +26,7 @@ def test_networks_take_turns() -> None:
 def test_a_network_may_use_all_places_while_no_other_network_waits() -> None:
     queue: FairQueue[int] = FairQueue(Shares(strangers=30))
     assert [queue.put(SCHOOL, number) for number in range(30)] == [None] * 30
-    assert queue.put(SCHOOL, 30) == Entry(SCHOOL, 30)
+    assert queue.put(SCHOOL, 30) == Queued(SCHOOL, 30)
     assert take_all(queue) == list(range(30))
 
 
@@ -35,8 +35,8 @@ def test_another_network_gets_the_place_of_the_last_of_the_greediest() -> None:
     for number in range(6):
         queue.put(ATTACKER, number)
     places = [queue.put(SCHOOL, number) for number in range(10, 14)]
-    assert places == [Entry(ATTACKER, 5), Entry(ATTACKER, 4), Entry(ATTACKER, 3), Entry(SCHOOL, 13)]
-    assert queue.put(ATTACKER, 6) == Entry(ATTACKER, 6)
+    assert places == [Queued(ATTACKER, 5), Queued(ATTACKER, 4), Queued(ATTACKER, 3), Queued(SCHOOL, 13)]
+    assert queue.put(ATTACKER, 6) == Queued(ATTACKER, 6)
     assert take_all(queue) == [0, 10, 1, 11, 2, 12]
 
 
@@ -44,15 +44,15 @@ def test_what_runs_keeps_its_place_and_is_not_displaced() -> None:
     queue: FairQueue[int] = FairQueue(Shares(strangers=2))
     queue.put(ATTACKER, 0)
     queue.put(ATTACKER, 1)
-    assert [queue.take(), queue.take()] == [Entry(ATTACKER, 0), Entry(ATTACKER, 1)]
-    assert queue.put(SCHOOL, 10) == Entry(SCHOOL, 10)
+    assert [queue.take(), queue.take()] == [Queued(ATTACKER, 0), Queued(ATTACKER, 1)]
+    assert queue.put(SCHOOL, 10) == Queued(SCHOOL, 10)
     queue.finish(ATTACKER)
     assert queue.put(SCHOOL, 10) is None
 
 
 def test_a_known_device_has_a_bounded_share_that_strangers_cannot_use() -> None:
     queue: FairQueue[int] = FairQueue(Shares(per_device=2, strangers=0, known=3))
-    assert queue.put(SCHOOL, 0) == Entry(SCHOOL, 0)
+    assert queue.put(SCHOOL, 0) == Queued(SCHOOL, 0)
     phone = Lane("phone", is_known=True)
     assert [queue.put(lane, 1) is None for lane in (LAPTOP, LAPTOP, LAPTOP, phone, phone)] == [
         *(True, True, False, True, False)
@@ -73,11 +73,11 @@ def test_what_is_abandoned_is_never_taken() -> None:
     queue: FairQueue[int] = FairQueue()
     for number in range(3):
         queue.put(ATTACKER, number)
-    assert queue.take() == Entry(ATTACKER, 0)
+    assert queue.take() == Queued(ATTACKER, 0)
     assert queue.remove(ATTACKER, 1)
     assert not queue.remove(ATTACKER, 1)
     assert not queue.remove(ATTACKER, 0)
-    assert queue.take() == Entry(ATTACKER, 2)
+    assert queue.take() == Queued(ATTACKER, 2)
     assert queue.take() is None
     assert len(queue) == 2
 

@@ -3,7 +3,7 @@ from uuid import uuid4
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.ingest.quotas import KEPT, Allowance, QuotaLimits, Quotas
+from hub.ingest.quotas import KEPT, Quota, QuotaLimits, Quotas
 from protocol import limits
 
 BOUNDS = QuotaLimits(bytes=1_000, bytes_per_s=100, events=50, events_per_s=5, hellos=3, hellos_per_s=1)
@@ -12,7 +12,7 @@ ID, OTHER = uuid4(), uuid4()
 
 @given(st.lists(st.tuples(st.integers(0, 3_000), st.integers(1, 400)), max_size=100))
 def test_a_client_that_waits_never_spends_more_than_the_allowance_and_its_rate(steps: list[tuple[int, int]]) -> None:
-    allowance, now_ms, spent = Allowance(1_000, 100, 0), 0, 0
+    allowance, now_ms, spent = Quota(1_000, 100, 0), 0, 0
     for pause_ms, amount in steps:
         now_ms += pause_ms
         if allowance.wait_ms(now_ms) == 0:
@@ -23,14 +23,14 @@ def test_a_client_that_waits_never_spends_more_than_the_allowance_and_its_rate(s
 
 @given(st.integers(1, 10_000), st.integers(0, 10**6))
 def test_after_the_wait_something_can_be_spent(amount: int, now_ms: int) -> None:
-    allowance = Allowance(1_000, 100, now_ms)
+    allowance = Quota(1_000, 100, now_ms)
     allowance.spend(amount, now_ms)
     assert allowance.wait_ms(now_ms + allowance.wait_ms(now_ms)) == 0
 
 
 @given(st.lists(st.integers(-5_000, 5_000), max_size=30))
 def test_a_clock_that_steps_back_gives_nothing(steps: list[int]) -> None:
-    allowance, now_ms = Allowance(1_000, 100, 0), 0
+    allowance, now_ms = Quota(1_000, 100, 0), 0
     allowance.spend(1_000 + 10**6, 0)
     for step in steps:
         now_ms = max(0, now_ms + step)

@@ -3,11 +3,12 @@ from collections.abc import AsyncIterator, Sequence
 
 import asyncpg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import delete, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from db.engine import connect_writer
+from db.models import MonitoringEvent
 from db.queries.events.insert import copy_events
 from db.segments import Segment
 from db.settings import DatabaseSettings
@@ -234,11 +235,14 @@ async def test_a_batch_that_would_leave_a_hole_is_given_up_and_others_are_stored
 
 
 async def test_events_that_the_server_has_lost_are_noticed_after_a_reconnect(
-    bench: Workbench, engine: AsyncEngine, rival: asyncpg.Connection
+    bench: Workbench, engine: AsyncEngine
 ) -> None:
     stream_id = uuid7()
     await bench.store(stream_id, 1, 5)
-    await rival.execute("DELETE FROM monitoring_events WHERE stream_id = $1 AND seq > 3", stream_id)
+    async with engine.begin() as conn:
+        await conn.execute(
+            delete(MonitoringEvent).where(MonitoringEvent.stream_id == stream_id, MonitoringEvent.seq > 3)
+        )
     bench.opened[0].terminate()
     assert await bench.store(stream_id, 6, 7) == GivenUp()
     assert await stored(engine, stream_id) == [1, 2, 3]

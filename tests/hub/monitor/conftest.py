@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 from litestar import Litestar
-from sqlalchemy import func, text, update
+from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -32,6 +32,7 @@ from protocol.codec import Encoding, decode_to_candidate, encode
 from protocol.events import Event
 from protocol.roles import Role
 from tests import factories
+from tests.hub.conftest import MANY_HELLOS
 
 _T = TypeVar("_T")
 PATIENCE_S = 10.0
@@ -202,20 +203,7 @@ async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
 
 def with_timing(**changes: Any) -> pytest.MarkDecorator:
     """Give the hub of a test other intervals."""
-    return pytest.mark.parametrize("timing", [Timing(**changes)], ids=["timing"])
-
-
-async def until_blocked(engine: AsyncEngine) -> None:
-    """Wait until a transaction of this database waits for a lock."""
-
-    async def is_blocked() -> bool:
-        waiting = text(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        async with engine.connect() as conn:
-            return bool((await conn.execute(waiting)).scalar_one())
-
-    await until(is_blocked)
+    return pytest.mark.parametrize("timing", [Timing(**{"quotas": MANY_HELLOS} | changes)], ids=["timing"])
 
 
 async def still_works(peer: Peer) -> None:

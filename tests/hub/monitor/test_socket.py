@@ -30,10 +30,10 @@ from tests.hub.monitor.conftest import (
     polled_twice,
     still_works,
     until,
-    until_blocked,
     with_timing,
 )
 from tests.hub.serving import serve
+from tests.locks import until_blocked
 
 
 async def stored(candidate: CandidateClient, kind: str = "client") -> list[tuple[int, str]]:

@@ -21,10 +21,11 @@ from hub.auth.passwords import Passwords
 from hub.commands.commands import REQUIRED
 from hub.pages.site import Site
 from hub.settings import HubSettings
+from hub.timing import Timing
 from protocol import console, monitor
 from protocol.codec import Encoding, encode
 from protocol.codes import ErrorCode
-from tests.hub.conftest import Users
+from tests.hub.conftest import MANY_HELLOS, Users
 from tests.hub.consoles import ConsoleClient
 from tests.hub.rest.access.console import BOARD_VIEWERS, CLOSED, COMMANDS, WELCOME
 from tests.hub.rest.access.rows import (
@@ -56,7 +57,7 @@ def app(settings: HubSettings, passwords: Passwords, tmp_path: Path) -> Litestar
         (tmp_path / page).mkdir()
         (tmp_path / page / "index.html").write_text(page)
     (tmp_path / "assets").mkdir()
-    return create_app(settings, passwords=passwords, site=Site(tmp_path))
+    return create_app(settings, passwords=passwords, site=Site(tmp_path), timing=Timing(quotas=MANY_HELLOS))
 
 
 @pytest.fixture

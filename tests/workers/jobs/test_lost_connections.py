@@ -62,7 +62,7 @@ async def detector(engine: AsyncEngine) -> LostConnectionDetector:
 async def lose_all(engine: AsyncEngine, candidates: list[Candidate], seconds: float) -> None:
     async with engine.begin() as conn:
         for candidate in candidates:
-            opening = await connect(conn, candidate, HUB)
+            opening = await connect(conn, candidate, HUB, boot=candidate.attempt_id)
             await disconnect(conn, candidate, opening.generation, "gone")
         await move_into_past(conn, [candidate.attempt_id for candidate in candidates], seconds)
 
@@ -154,7 +154,7 @@ async def test_a_client_that_returns_in_time_was_never_lost(
     await lose_all(engine, candidates, 18)
     async with engine.begin() as conn:
         for candidate in candidates:
-            await connect(conn, candidate, HUB)
+            await connect(conn, candidate, HUB, boot=candidate.attempt_id)
     await wait_longer(engine, 60)
     await detector.poll()
     assert [await events_of(engine, candidate) for candidate in candidates] == [["connection_opened"]] * 6
@@ -195,7 +195,7 @@ async def test_outages_silence_and_return_raise_no_flag(
     await detector.poll()
     async with engine.begin() as conn:
         for candidate in candidates:
-            await connect(conn, candidate, HUB)
+            await connect(conn, candidate, HUB, boot=candidate.attempt_id)
     assert await events_of(engine, candidates[0]) == [
         "cohort_outage",
         "heartbeat_missed",
