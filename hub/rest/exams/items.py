@@ -4,6 +4,7 @@ A stored version must never change; an edit stores the next version. Answer keys
 neither edit the exam nor review its attempts, and every reading is recorded.
 """
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -120,7 +121,8 @@ async def replace_items(
     principal: NamedDependency[Principal],
 ) -> ItemsView:
     """Store the next version of the items and the new maximum score. Attempts that have started keep their version."""
-    new = read_items_of(data.items)
+    # 500 items with 100 choices each take longer than the event loop may be held.
+    new = await asyncio.to_thread(read_items_of, data.items)
     async with once.change(principal.user_id) as unit:
         version = await items.replace_items(unit.conn, exam_id, principal.user_id, new, seen=data.version)
         record_action(
