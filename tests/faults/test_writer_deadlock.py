@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import asyncpg
+import msgspec
 import pytest
+from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
@@ -16,6 +18,15 @@ from hub import metrics
 from hub.ingest.batcher import Stored
 from protocol.events import Entry
 from tests.hub.ingest.workbench import PATIENCE_S, Workbench, stored, waits
+from veritas.embedded.servers import Servers
+
+
+@pytest.fixture
+def database(servers: Servers, owner_database: DatabaseSettings) -> DatabaseSettings:
+    """The superuser's: no other role may choose a `deadlock_timeout`."""
+    name = make_url(owner_database.database_url).database
+    url = make_url(servers.admin_url).set(database=name).render_as_string(hide_password=False)
+    return msgspec.structs.replace(owner_database, database_url=url)
 
 
 @pytest.fixture

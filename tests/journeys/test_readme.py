@@ -73,7 +73,7 @@ def follow(line: str, environ: dict[str, str]) -> list[str]:
 
 
 def test_the_candidates_events_are_acknowledged(walked: Walked) -> None:
-    assert "7 of 7 events are acknowledged" in walked.sat
+    assert "8 of 8 events are acknowledged" in walked.sat
 
 
 def test_the_teacher_sees_the_exam_and_both_flags(walked: Walked) -> None:
