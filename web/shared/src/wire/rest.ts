@@ -411,12 +411,12 @@ export interface GivenAnswer {
   value: unknown;
 }
 
-/** The new key. It is not shown again. */
+/** The new key. It is not shown again: a repeated request with the same `Idempotency-Key` gets null as `key`. */
 export interface GivenKey {
   key_id: string;
   name: string;
   scopes: Scope[];
-  key: string;
+  key: string | null;
 }
 
 /** Points for some items. `final` makes the grade final; then every item needs points. */
@@ -1262,7 +1262,7 @@ export interface StudentCard {
   cohort: string | null;
 }
 
-/** A student on the roster with a sign-in code, which is not shown again. `code` is null for students who have one already. `POST /exams/{exam_id}/roster/codes` replaces it. */
+/** A student on the roster with a sign-in code, which is not shown again. `code` is null for students who have one already, and in the answer to a repeated request with the same `Idempotency-Key`. `POST /exams/{exam_id}/roster/codes` replaces it. */
 export interface StudentCode {
   student_id: string;
   username: string;
