@@ -64,7 +64,8 @@ MONITORED: Final = (
         ("window_blur", "window_focus", "tab_hidden", "tab_visible", "fullscreen_exit", "fullscreen_enter"),
     ),
     Capture(
-        "When you copy, cut or paste, and the number of characters. The content of your clipboard is not recorded.",
+        "When you copy, cut, paste, drop or insert text, and the number of characters. The content of your clipboard "
+        "is not recorded.",
         ("copy", "cut", "paste"),
     ),
     Capture("When you type, in which answer, and the number of characters.", ("typing",)),
