@@ -99,7 +99,8 @@ class AttemptAnswer(Base):
     """One revision of one answer, written in its event's transaction; kept when the events are deleted.
 
     `occurred_at` is rule time: the stream's time base + mono. The latest revision by `(occurred_at, stream_id, seq)`
-    counts. The number of a revision is its rank in that order.
+    counts. The number of a revision is its rank in that order. `revision` is that number, stored when
+    earlier drafts are deleted; later revisions continue after the highest stored number of their item.
     """
 
     __tablename__ = "attempt_answers"
@@ -112,6 +113,7 @@ class AttemptAnswer(Base):
     value: Mapped[Any] = mapped_column(JSONB)
     occurred_at: Mapped[datetime]
     stored_at: Mapped[CreatedAt]
+    revision: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class AttemptGrade(Base):

@@ -45,7 +45,8 @@ CLASSES: Final[tuple[TableClass, ...]] = (
     TableClass(
         what="answers and comments on them",
         tables=("attempt_answers", "attempt_grades"),
-        kept=f"earlier drafts as long as the events; answers and comments `VERITAS_RETENTION_ANSWERS_DAYS` (365) days "
+        kept="earlier drafts as long as the events; answers, also those that arrived after the end, "
+        "and comments `VERITAS_RETENTION_ANSWERS_DAYS` (365) days "
         f"{AFTER_GRADE}; points {WITH_ACCOUNT}",
         erasure="deleted",
     ),

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
-from sqlalchemy import insert, text, update
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from uuid_utils.compat import uuid7
 
@@ -88,6 +88,24 @@ class History:
             )
         return PastAttempt(attempt_id, student, began.date(), streams, flag_id)
 
+    async def add_late_answer(self, past: PastAttempt, seq: int, value: str) -> None:
+        """Store a draft of the last second of an attempt that arrived a minute after its end."""
+        async with self.engine.begin() as conn:
+            found = await conn.execute(select(ExamAttempt.completed_at).where(ExamAttempt.id == past.attempt_id))
+            end = found.scalar_one()
+            assert end is not None
+            at, row = end - timedelta(seconds=1), {"stream_id": past.streams[1], "seq": seq, "mono": 3_599_000}
+            await conn.execute(
+                insert(MonitoringEvent).values(
+                    client_timestamp=at,
+                    server_timestamp=end + timedelta(minutes=1),
+                    event_type="draft_saved",
+                    data_payload={"item": "q1", "text": value},
+                    **row,
+                )
+            )
+            await _answer(conn, past.attempt_id, (past.streams[1], seq), value, at, end + timedelta(minutes=1))
+
     async def _insert(self, conn: AsyncConnection, exam_id: UUID, student: UUID, began: datetime) -> UUID:
         attempt_id = uuid7()
         await conn.execute(insert(ExamEnrollment).values(exam_id=exam_id, student_id=student))
@@ -141,8 +159,7 @@ async def _store(conn: AsyncConnection, attempt_id: UUID, began: datetime) -> tu
         row = {"stream_id": stream_id, "seq": seq, "mono": seq * 1000, "event_type": kind, "data_payload": data}
         await conn.execute(insert(MonitoringEvent).values(client_timestamp=at, server_timestamp=at, **row))
         if kind == "draft_saved":
-            answer = {"stream_id": stream_id, "seq": seq, "attempt_id": attempt_id, "item": "q1"}
-            await conn.execute(insert(AttemptAnswer).values(value=data["text"], occurred_at=at, **answer))
+            await _answer(conn, attempt_id, (stream_id, seq), data["text"], at, at)
     await conn.execute(insert(RejectedEvent).values(stream_id=client, seq=3, code="bad_type", raw=b"what I wrote"))
     positions = {str(system): 1, str(client): 5}
     order = [[str(system), 1, 1], [str(client), 1, 5]]
@@ -150,6 +167,18 @@ async def _store(conn: AsyncConnection, attempt_id: UUID, began: datetime) -> tu
         insert(AnalysisCursor).values(attempt_id=attempt_id, positions=positions, fold_order=order, facts=EVENTS)
     )
     return system, client
+
+
+async def _answer(
+    conn: AsyncConnection,
+    attempt_id: UUID,
+    event: tuple[UUID, int],
+    value: str,
+    occurred_at: datetime,
+    stored_at: datetime,
+) -> None:
+    answer = {"stream_id": event[0], "seq": event[1], "attempt_id": attempt_id, "item": "q1", "value": value}
+    await conn.execute(insert(AttemptAnswer).values(occurred_at=occurred_at, stored_at=stored_at, **answer))
 
 
 async def _raise(conn: AsyncConnection, attempt_id: UUID, stream_id: UUID) -> UUID:

@@ -66,16 +66,27 @@ BEGIN
         EXIT WHEN total >= most;
     END LOOP;
     IF total < most THEN
-        -- The revision that counted stays: the one named at the end, or the latest if none is named.
-        DELETE FROM attempt_answers AS answer USING exam_attempts AS attempt
-        WHERE attempt.id = wanted AND answer.attempt_id = attempt.id
-          AND CASE WHEN attempt.submission_data IS NULL THEN EXISTS (
-                  SELECT FROM attempt_answers AS later
-                  WHERE later.attempt_id = answer.attempt_id AND later.item = answer.item
-                    AND (later.occurred_at, later.stream_id, later.seq)
-                      > (answer.occurred_at, answer.stream_id, answer.seq))
-              ELSE jsonb_extract_path(attempt.submission_data, 'stood', answer.item)
-                   IS DISTINCT FROM jsonb_build_array(answer.stream_id::text, answer.seq) END;
+        -- The revision that counted stays: the one named at the end, or the latest if none is named. What comes after
+        -- it or arrived after the end stays too. Numbers are stored, because their ranks would change.
+        WITH ranked AS (
+            SELECT stream_id, seq, item, occurred_at, stored_at, attempt.completed_at,
+                   coalesce(revision, coalesce(max(revision) OVER (PARTITION BY item), 0) + row_number() OVER (
+                       PARTITION BY item, revision IS NULL ORDER BY occurred_at, stream_id, seq)) AS number,
+                   CASE WHEN attempt.submission_data IS NULL
+                        THEN lead(seq) OVER (PARTITION BY item ORDER BY occurred_at, stream_id, seq) IS NULL
+                        ELSE jsonb_extract_path(attempt.submission_data, 'stood', item)
+                             IS NOT DISTINCT FROM jsonb_build_array(stream_id::text, seq) END AS counted
+            FROM attempt_answers JOIN exam_attempts AS attempt ON attempt.id = attempt_id WHERE attempt_id = wanted
+        ), numbered AS (
+            SELECT stream_id, seq, number, coalesce(stored_at > completed_at, false)
+                   OR bool_or(counted) OVER (PARTITION BY item ORDER BY occurred_at, stream_id, seq) AS stays
+            FROM ranked
+        ), deleted AS (
+            DELETE FROM attempt_answers AS answer USING numbered
+            WHERE answer.stream_id = numbered.stream_id AND answer.seq = numbered.seq AND NOT stays
+        )
+        UPDATE attempt_answers AS answer SET revision = number FROM numbered
+        WHERE answer.stream_id = numbered.stream_id AND answer.seq = numbered.seq AND stays AND revision IS NULL;
         UPDATE analysis_cursors SET state = '' WHERE attempt_id = wanted;
         UPDATE exam_attempts SET has_events_left = false WHERE id = wanted;
     END IF;
@@ -326,6 +337,7 @@ def upgrade() -> None:
     )
     op.add_column("exam_attempts", sa.Column("reviews_deleted_at", _MOMENT, nullable=True))
     op.add_column("exam_attempts", sa.Column("answers_deleted_at", _MOMENT, nullable=True))
+    op.add_column("attempt_answers", sa.Column("revision", sa.BigInteger(), nullable=True))
     op.create_index(
         "ix_exam_attempts_events_left",
         "exam_attempts",
@@ -361,6 +373,7 @@ def downgrade() -> None:
     op.drop_index("ix_exam_attempts_events_left", table_name="exam_attempts")
     for column in ("answers_deleted_at", "reviews_deleted_at", "has_events_left", "events_deleted_at", "notice"):
         op.drop_column("exam_attempts", column)
+    op.drop_column("attempt_answers", "revision")
     op.drop_constraint(op.f("ck_exams_kind"), "exams")
     op.drop_column("exams", "deleting_at")
     op.drop_column("exams", "kind")

@@ -60,6 +60,12 @@ class LateRevision(msgspec.Struct, frozen=True, kw_only=True):
 
 _order: Final = (AttemptAnswer.occurred_at, AttemptAnswer.stream_id, AttemptAnswer.seq)
 _counted: Final = func.jsonb_extract_path(ExamAttempt.submission_data, COUNTED, AttemptAnswer.item)
+# The rank of a revision, also after retention has deleted others: it stores the numbers of those that stay.
+_number: Final = func.coalesce(
+    AttemptAnswer.revision,
+    func.coalesce(func.max(AttemptAnswer.revision).over(partition_by=AttemptAnswer.item), 0)
+    + func.row_number().over(partition_by=(AttemptAnswer.item, AttemptAnswer.revision.is_(None)), order_by=_order),
+)
 _ranked: Final = (
     select(
         AttemptAnswer.item,
@@ -67,7 +73,7 @@ _ranked: Final = (
         AttemptAnswer.stored_at,
         AttemptAnswer.stream_id,
         AttemptAnswer.seq,
-        func.row_number().over(partition_by=AttemptAnswer.item, order_by=_order).label("revision"),
+        _number.label("revision"),
         case(
             (
                 ExamAttempt.submission_data.is_(None),

@@ -122,7 +122,8 @@ async def list_with_events_left(conn: AsyncConnection, limit: int = PAGE) -> lis
 async def delete_events(conn: AsyncConnection, attempt_id: UUID, limit: int = EVENTS_AT_ONCE) -> int:
     """Delete some events of a marked attempt, and its drafts; return how many events. Fewer than `limit`: all are gone.
 
-    The answers that counted stay. Refused events go with the events.
+    The answers that counted stay, with those after them or after the end, and keep their numbers. Refused events are
+    deleted, too.
     """
     return int((await conn.execute(_DELETE_EVENTS, {"id": attempt_id, "most": limit})).scalar_one())
 

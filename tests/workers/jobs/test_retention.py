@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from db.models import AttemptAnswer, AuditLog, ExamAttempt, MonitoringEvent, RejectedEvent, RetentionRun
 from db.partitions import partition_of
+from db.queries.attempts.answers import list_late_revisions, list_revisions, read_current_answers
 from db.queries.events.partitions import list_partitions
 from db.queries.retention import holds, kept, runs
 from db.queries.review import flags
@@ -105,6 +106,50 @@ async def test_drafts_and_refused_events_go_with_the_events_and_the_answer_that_
         refused = (await conn.execute(select(func.count()).select_from(RejectedEvent))).scalar_one()
     assert sorted(values) == ["first", "third", "third"]
     assert refused == 1
+
+
+async def test_answers_keep_their_numbers_and_what_arrived_late_stays(engine: AsyncEngine, history: History) -> None:
+    past = await history.add(100)
+    await history.add_late_answer(past, 6, "too late")
+    async with engine.connect() as conn:
+        before = await list_revisions(conn, past.attempt_id)
+        late = await list_late_revisions(conn, past.attempt_id)
+    assert [(one.revision, one.value, one.stands) for one in before] == [
+        (1, "first", False),
+        (2, "third", True),
+        (3, "too late", False),
+    ]
+    assert [(one.revision, one.value, one.late_ms) for one in late] == [(3, "too late", 60_000)]
+    await run(engine)
+    async with engine.connect() as conn:
+        assert await list_revisions(conn, past.attempt_id) == before[1:]
+        assert await list_revisions(conn, past.attempt_id, after=("q1", 2)) == before[2:]
+        assert await list_late_revisions(conn, past.attempt_id) == late
+        assert await read_current_answers(conn, past.attempt_id) == {"q1": before[1]}
+    await verified(engine)
+
+
+async def test_an_answer_that_arrives_after_the_deletion_continues_the_numbers(
+    engine: AsyncEngine, history: History
+) -> None:
+    past = await history.add(100)
+    await history.add_late_answer(past, 6, "too late")
+    async with engine.begin() as conn:
+        await kept.mark_events_deleted(conn, [past.attempt_id])
+        await kept.delete_events(conn, past.attempt_id)
+    await history.add_late_answer(past, 7, "even later")
+    async with engine.begin() as conn:
+        await kept.delete_events(conn, past.attempt_id)
+        found = await list_revisions(conn, past.attempt_id)
+    assert [(one.revision, one.value) for one in found] == [(2, "third"), (3, "too late"), (4, "even later")]
+
+
+async def test_late_answers_go_with_the_answers(engine: AsyncEngine, history: History) -> None:
+    past = await history.add(366)
+    await history.add_late_answer(past, 6, "too late")
+    await run(engine)
+    async with engine.connect() as conn:
+        assert await list_revisions(conn, past.attempt_id) == []
 
 
 async def test_cited_evidence_is_kept_after_the_events_are_gone(engine: AsyncEngine, history: History) -> None:
