@@ -84,7 +84,7 @@ def write_notice(
     >>> write_notice({"preset": "camera"}, monitored=True, keeping=keeping).recorded[-1][:40]
     'What a program on your device reports fr'
     >>> len(write_notice({"preset": "camera"}, monitored=False, keeping=keeping).recorded)
-    3
+    5
     """
     monitoring = captures.MONITORED if monitored else ()
     camera = captures.CAMERA if monitored and policy.get("preset") == Preset.CAMERA else ()
@@ -117,7 +117,8 @@ def _describe_keeping(keeping: Keeping, *, practice: bool) -> list[str]:
     return [
         f"Recorded events and earlier drafts: {keeping.events} days after your grade is final.",
         f"Findings with their reasons, messages and summaries: {keeping.reviews} days after your grade is final.",
-        f"Your answers: {keeping.answers} days after your grade is final. Your marks stay with your account.",
+        f"Your answers, also late ones: {keeping.answers} days after your grade is final. "
+        "Your marks stay with your account.",
         HELD,
         sign_in,
     ]
