@@ -22,6 +22,8 @@ export function Dialog({ title, open, onClose, children, actions, side }: Dialog
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
   const layer = useRef(0);
+  /** Closings by the page whose event has not come yet: until it comes, the dialog can be open again. */
+  const closings = useRef(0);
   useEffect(() => {
     if (!open) return;
     layer.current = layers.peek() + 1;
@@ -34,7 +36,10 @@ export function Dialog({ title, open, onClose, children, actions, side }: Dialog
     const element = dialog.current;
     if (element === null) return;
     if (open && !element.open) element.showModal();
-    if (!open && element.open) element.close();
+    if (!open && element.open) {
+      closings.current += 1;
+      element.close();
+    }
   }, [open]);
   return (
     <dialog
@@ -42,7 +47,10 @@ export function Dialog({ title, open, onClose, children, actions, side }: Dialog
       class="v-dialog"
       aria-labelledby={id}
       data-side={side ? "" : undefined}
-      onClose={onClose}
+      onClose={() => {
+        if (closings.current > 0) closings.current -= 1;
+        else onClose();
+      }}
       onMouseDown={(event) => {
         if (event.target === dialog.current) dialog.current?.close();
       }}

@@ -86,6 +86,20 @@ describe("a dialog", () => {
     expect([dialog.open, isOpen.value]).toEqual([false, false]);
   });
 
+  test("stays open when it is opened again before the event of its closing comes", () => {
+    isOpen.value = true;
+    const root = mount(<Page />);
+    const dialog = root.querySelector("dialog") as HTMLDialogElement;
+    // A browser closes at once and dispatches the event later.
+    dialog.close = () => dialog.removeAttribute("open");
+    update(() => (isOpen.value = false));
+    update(() => (isOpen.value = true));
+    update(() => dialog.dispatchEvent(new Event("close")));
+    expect([dialog.open, isOpen.value]).toEqual([true, true]);
+    update(() => dialog.dispatchEvent(new Event("close")));
+    expect(isOpen.value).toBe(false);
+  });
+
   test("shows toasts and announcements instead of the page below it", () => {
     isOpen.value = true;
     const root = mount(<Page />);
