@@ -248,7 +248,9 @@ BEGIN
     WHERE kind = 'flag' AND body ->> 'reviewed_by' = erased_name;
     DELETE FROM audit_sources USING audit_logs WHERE audit_logs.id = audit_id
         AND (actor_id = wanted OR (resource = 'user' AND resource_id = wanted::text));
-    UPDATE exam_enrollments SET removed_at = coalesce(removed_at, now()) WHERE student_id = wanted;
+    UPDATE exam_enrollments SET removed_at = coalesce(removed_at, now()), name = NULL, email = NULL,
+           enrollment_id = NULL, cohort = NULL
+    WHERE student_id = wanted;
     UPDATE users SET username = 'erased-' || wanted, full_name = 'Erased user', email = NULL, password_hash = NULL,
            is_active = false, last_login = NULL, last_login_ip = NULL
     WHERE id = wanted;

@@ -53,7 +53,9 @@ SECTIONS: Final[Mapping[str, str]] = {
         WHERE actor_id = :student ORDER BY audit_logs.id
     """,
     "exams": """
-        SELECT exam.id AS exam_id, exam.title, exam.subject, exam.kind, enrolled.created_at AS enrolled_at, removed_at
+        SELECT exam.id AS exam_id, exam.title, exam.subject, exam.kind, enrolled.created_at AS enrolled_at, removed_at,
+               enrolled.name AS roster_name, enrolled.email AS roster_email,
+               enrolled.enrollment_id AS roster_enrollment_id, enrolled.cohort AS roster_cohort
         FROM exam_enrollments AS enrolled JOIN exams AS exam ON exam.id = enrolled.exam_id
         WHERE student_id = :student AND (CAST(:exam AS uuid) IS NULL OR exam.id = :exam) ORDER BY exam.id
     """,

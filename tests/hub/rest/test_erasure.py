@@ -1,15 +1,19 @@
 """A person with a marker in every field is erased through REST, and the marker is in no column of no table."""
 
-from collections.abc import Mapping
+import io
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
 import pytest
+from rich.console import Console
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
+from db.engine import create_engine
+from db.migrations.roles import WORKER
 from db.models import (
     AnalysisCursor,
     AttemptAnswer,
@@ -22,39 +26,57 @@ from db.models import (
     StudentProfile,
     User,
 )
+from db.partitions import partition_of
 from db.queries import feed
 from db.queries.attempts.end import end_attempt
+from db.queries.events.partitions import list_partitions
+from db.retention.times import Times
+from db.settings import DatabaseSettings
 from judgement import grading
 from protocol.attempts import InstructionState
 from protocol.console import InstructionRow, Row, StudentRow
 from protocol.roles import Role
 from tests.factories import make_attempt, make_flag, make_user
 from tests.hub.conftest import PASSWORD, Caller, Users
+from tests.roles import as_role
 from tests.seeded_attempts import ending
+from tests.workers.history import EVENTS, History, PastAttempt
 from veritas.audit import verify
+from workers.jobs.retention import Retention
 
 ADA, BOB = "zebramarker", "yakmarker"
 
 _COLUMNS = text(
     """
-    SELECT table_name, column_name, data_type FROM information_schema.columns JOIN information_schema.tables
-    USING (table_schema, table_name) WHERE table_schema = 'public' AND data_type IN ('text', 'jsonb', 'bytea', 'ARRAY')
+    SELECT relname, attname, atttypid = 'bytea'::regtype AS is_bytea
+    FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'm') AND NOT relispartition
+      AND attnum > 0 AND NOT attisdropped
+    ORDER BY relname, attnum
     """
 )
+"""Every column of every type of every table and materialized view. A partition is read with its parent."""
 
 
 async def find_marker(engine: AsyncEngine, marker: str) -> list[str]:
-    """Search every text, JSON and byte column of every table."""
+    """Search every column, as text, and bytes also as they are."""
     found = []
     async with engine.connect() as conn:
-        for table, column, kind in list(await conn.execute(_COLUMNS)):
-            plain = f"encode({column}, 'escape')" if kind == "bytea" else f'"{column}"::text'
+        for table, column, is_bytea in list(await conn.execute(_COLUMNS)):
+            plain = f"""encode("{column}", 'escape')""" if is_bytea else f'"{column}"::text'
             hits = await conn.execute(
                 text(f'SELECT count(*) FROM "{table}" WHERE {plain} ILIKE :like'), {"like": f"%{marker}%"}
             )
             if hits.scalar_one():
                 found.append(f"{table}.{column}")
     return sorted(found)
+
+
+NAMES = {
+    *("users.username", "users.full_name", "users.email", "student_profiles.enrollment_id", "student_profiles.cohort"),
+    *("exam_enrollments.name", "exam_enrollments.email", "exam_enrollments.enrollment_id", "exam_enrollments.cohort"),
+}
+"""Where the names of a person are."""
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -82,7 +104,8 @@ class Class:
         account = {"username": marker, "name": f"Ada {marker}", "role": "student", "email": f"{marker}@school.example"}
         user_id = UUID(_ok(await self.admin.post("/admin/users", account | {"password": PASSWORD}))["user_id"])
         _ok(await self.admin.patch(f"/admin/users/{user_id}", {"name": f"Ada B. {marker}"}))
-        student = {"username": marker, "name": f"Ada {marker}"}
+        student = {"username": marker, "name": f"Ada {marker}", "email": f"{marker}@roster.example"}
+        student |= {"enrollment_id": f"{marker}-2", "cohort": f"{marker}-2025"}
         _ok(await self.teacher.post(f"/exams/{self.exam_id}/roster", {"students": [student]}))
         caller = await self._sign_in(marker)
         attempt_id = UUID(_ok(await caller.post(f"/student/exams/{self.exam_id}/start"))["attempt_id"])
@@ -213,6 +236,7 @@ async def test_an_erased_person_is_in_no_table_and_another_person_is_untouched(
         *("attempt_grades", "flags", "flag_reviews", "model_runs", "behavior_analysis", "analysis_cursors"),
         *("instructions", "commands", "exam_feed"),
     }, marked
+    assert set(marked) >= NAMES, marked
     before, marked_of_bob = await rows_of(engine, bob), await find_marker(engine, BOB)
     erased = await students.admin.post(f"/admin/users/{ada.user_id}/erase", {"reason": "requested"})
     assert _ok(erased) == {"user_id": str(ada.user_id), "attempts": 1}
@@ -267,7 +291,7 @@ async def test_a_hold_is_placed_listed_and_released(engine: AsyncEngine, student
     hold = _ok(await students.admin.post("/admin/holds", body))
     assert (hold["reason"], hold["placed_by"]) == ("an appeal", "admin")
     assert _ok(await students.admin.get("/admin/holds"))["items"] == [hold]
-    assert _ok(await students.admin.get("/admin/holds", params={"attempt_id": str(uuid4())}))["items"] == []
+    assert _ok(await students.admin.get("/admin/holds", attempt_id=str(uuid4())))["items"] == []
     assert (await students.admin.post(f"/admin/users/{ada.user_id}/erase", {"reason": "left"})).status_code == 409
     _ok(await students.admin.delete(f"/admin/holds/{hold['hold_id']}"))
     assert _ok(await students.admin.get("/admin/holds"))["items"] == []
@@ -282,3 +306,62 @@ async def test_an_exam_is_deleted_with_everything_of_it(engine: AsyncEngine, stu
             assert (await conn.execute(select(model))).first() is None
         for law in await verify.check(conn):
             assert law.breaches == [], law.law
+
+
+@pytest.fixture
+async def as_worker(owner_database: DatabaseSettings) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(as_role(WORKER, owner_database))
+    yield engine
+    await engine.dispose()
+
+
+async def test_after_three_months_events_are_gone_evidence_is_shown_and_an_erased_person_is_in_no_table(
+    engine: AsyncEngine, as_worker: AsyncEngine, students: Class
+) -> None:
+    ada, bob = await students.add(ADA), await students.add(BOB)
+    history = await History(engine).open(UUID(students.teacher.tokens["user"]["id"]))
+    days = {days_ago: await history.add(days_ago) for days_ago in range(1, 93) if days_ago not in {50, 60, 70}}
+    bobs, adas = await history.add(60, student_id=bob.user_id), await history.add(50, student_id=ada.user_id)
+    held = await history.add(70, flag="open")
+    await history.add_late_answer(bobs, 6, "too late")
+    async with engine.begin() as conn:
+        await conn.execute(text("SELECT refresh_summary_views()"))
+    before = _ok(await students.teacher.get(f"/teacher/attempts/{bobs.attempt_id}/monitoring"))
+    assert before["total_events"] == EVENTS + 1
+    numbers = _ok(await bob.caller.get(f"/student/exams/{bobs.attempt_id}/answers"))["items"]
+
+    deleted = await Retention(as_worker, Times(events=30, reviews=180, answers=365, addresses=90)).run()
+
+    past = [attempt for days_ago, attempt in days.items() if days_ago >= 30]
+    assert deleted is not None
+    assert (deleted["events"], deleted["held"]) == (len(past) + 2, 1)
+    async with engine.connect() as conn:
+        partitions = set(await list_partitions(conn))
+    assert not partitions & {partition_of(attempt.day).name for attempt in [*past, bobs, adas]}
+    kept = [held, *(days[days_ago] for days_ago in range(1, 30))]
+    assert partitions >= {partition_of(attempt.day).name for attempt in kept}
+    await _check_evidence(students, bob, before, bobs)
+    assert _ok(await bob.caller.get(f"/student/exams/{bobs.attempt_id}/answers"))["items"] == numbers[1:]
+
+    assert set(await find_marker(engine, ADA)) >= NAMES
+    _ok(await students.admin.post(f"/admin/users/{ada.user_id}/erase", {"reason": "requested"}))
+    async with engine.begin() as conn:
+        await conn.execute(text("SELECT refresh_summary_views()"))
+    assert await find_marker(engine, ADA) == []
+    out = Console(width=160, record=True, file=io.StringIO())
+    assert await verify.run(engine, out) == 0, out.export_text()
+    assert f"past retention: {len(past) + 3} attempts whose events are deleted" in out.export_text()
+
+
+async def _check_evidence(students: Class, bob: Person, before: Any, past: PastAttempt) -> None:
+    """Check that the teacher and the student still see what a flag cites, though no event is left."""
+    shown = _ok(await students.teacher.get(f"/teacher/attempts/{past.attempt_id}/monitoring"))
+    assert (shown["total_events"], shown["flags"]) == (0, before["flags"])
+    flag = _ok(await students.teacher.get(f"/teacher/flags/{past.flag_id}"))
+    [cited] = flag["evidence"]["events"]
+    assert (cited["type"], cited["data"]) == ("paste", {"chars": 300, "item": "q1"})
+    own = _ok(await bob.caller.get("/student/me/data"))
+    [finding] = [one for one in own["findings"] if one["attempt_id"] == str(past.attempt_id)]
+    assert finding["evidence"]["events"][0]["data"] == {"chars": 300, "item": "q1"}
+    answers = [one["value"] for one in own["answers"] if one["attempt_id"] == str(past.attempt_id)]
+    assert sorted(answers) == ["third", "too late"]
