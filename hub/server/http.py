@@ -7,11 +7,13 @@ be is the route's own limit.
 """
 
 import json
+import weakref
 from asyncio import TimerHandle, Transport
 from http import HTTPStatus
 from typing import Any, Final, cast
 
 import httptools
+from uvicorn._types import HTTPScope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from hub import metrics, network_faults
@@ -38,6 +40,9 @@ TURN_BYTES: Final = 64 * 1024
 """After so many bytes of one read, the other connections get their turn."""
 
 RETRY_S: Final = 5
+
+_FORGOTTEN: Final = cast("HTTPScope", {"type": "http"})
+"""What is left of the scope of a request whose response is complete."""
 
 
 class _TooManyHeaders(Exception):
@@ -77,6 +82,8 @@ class PromptHttp(HttpToolsProtocol):
         self._unparsed = b""
         self._unfinished.release(self)
         super().connection_lost(exc)
+        # uvicorn keeps this timer, and with it this object, when the peer has reset the connection.
+        self._unset_keepalive_if_required()
 
     def data_received(self, data: bytes) -> None:
         """Parse what was received, up to a request that has to wait for the response of the one before."""
@@ -167,9 +174,10 @@ class PromptHttp(HttpToolsProtocol):
         self._in_headers = False
         super().on_headers_complete()
         if self.cycle is not None:
-            # The application's task has not run yet.
-            cycle, scope = self.cycle, cast("dict[str, Any]", self.scope)
-            scope.setdefault("extensions", {})[IS_GONE] = lambda: cycle.disconnected
+            # The application's task has not run yet. A strong reference would make a cycle with the body in it, and
+            # garbage is looked for rarely.
+            cycle, scope = weakref.ref(self.cycle), cast("dict[str, Any]", self.scope)
+            scope.setdefault("extensions", {})[IS_GONE] = lambda: (found := cycle()) is None or found.disconnected
         self._start_deadline(self.request_s)
 
     def on_body(self, body: bytes) -> None:
@@ -191,9 +199,17 @@ class PromptHttp(HttpToolsProtocol):
         self._body_bytes = 0
         self._unfinished.release(self)
         super().on_response_complete()
+        self._forget_request()
         if self._unparsed and not self._is_over:
             self.flow.pause_reading()
             self._schedule()
+
+    def _forget_request(self) -> None:
+        # An idle connection would otherwise hold the body of its last request, decoded, for as long as it stays open.
+        if self.cycle is not None and self.cycle.response_complete:
+            finished, self.cycle.scope = self.cycle.scope, _FORGOTTEN
+            if self.scope is finished:
+                self.scope = _FORGOTTEN
 
     def handle_websocket_upgrade(self) -> None:
         """Stop the deadline; the websocket has others."""
