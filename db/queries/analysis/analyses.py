@@ -27,6 +27,10 @@ SELDOM_S: Final = 3600.0
 ERROR_CHARS: Final = 200
 
 
+_HAS_EVENTS: Final = ExamAttempt.events_deleted_at.is_(None)
+"""Without its events, a waiting analysis would replace figures by those of an attempt without events."""
+
+
 class AnalysisResult(msgspec.Struct, frozen=True, kw_only=True):
     """The results of an analysis, as stored."""
 
@@ -128,7 +132,7 @@ async def list_due(conn: AsyncConnection, limit: int, *, supported: Collection[i
     found = await conn.execute(
         select(BehaviorAnalysis.attempt_id)
         .join(ExamAttempt, ExamAttempt.id == BehaviorAnalysis.attempt_id)
-        .where(_is_due(), is_supported(supported))
+        .where(_is_due(), is_supported(supported), _HAS_EVENTS)
         .order_by(BehaviorAnalysis.due_at)
         .limit(limit)
     )
@@ -143,7 +147,9 @@ async def measure_backlog(conn: AsyncConnection) -> Backlog:
             func.count(),
             func.count().filter(BehaviorAnalysis.state == AnalysisState.FAILED),
             func.greatest(func.coalesce(lag, 0), 0),
-        ).where(BehaviorAnalysis.state != AnalysisState.DONE)
+        )
+        .join(ExamAttempt, ExamAttempt.id == BehaviorAnalysis.attempt_id)
+        .where(BehaviorAnalysis.state != AnalysisState.DONE, _HAS_EVENTS)
     )
     waiting, failed, lag_s = found.one()
     return Backlog(waiting, failed, float(lag_s))
@@ -175,7 +181,7 @@ async def claim_analysis(
         .join(ExamAttempt, ExamAttempt.id == BehaviorAnalysis.attempt_id)
         .join(Exam, Exam.id == ExamAttempt.exam_id)
         .join(ExamPolicy, ExamPolicy.id == ExamAttempt.policy_id)
-        .where(BehaviorAnalysis.attempt_id == attempt_id, _is_due(), is_supported(supported))
+        .where(BehaviorAnalysis.attempt_id == attempt_id, _is_due(), is_supported(supported), _HAS_EVENTS)
         .with_for_update(key_share=True, skip_locked=True, of=[AnalysisCursor, ExamAttempt, BehaviorAnalysis])
     )
     row = found.mappings().one_or_none()

@@ -14,6 +14,7 @@ from sqlalchemy import Select, String, bindparam, case, cast, func, insert, sele
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import from_ms, to_ms
+from db.errors import Conflict
 from db.models import AttemptAnswer, ExamAttempt
 from db.queries.events import system_events
 from db.queries.events.system_events import ServerEvent
@@ -144,16 +145,20 @@ async def list_late_revisions(conn: AsyncConnection, attempt_id: UUID) -> list[L
     ]
 
 
-async def store_submitted(conn: AsyncConnection, attempt_id: UUID, given: Sequence[SubmittedAnswer]) -> int:
+async def store_submitted(
+    conn: AsyncConnection, attempt_id: UUID, given: Sequence[SubmittedAnswer], *, is_past_retention: bool = False
+) -> int:
     """Store answers of a submission, each as an event and a revision; return how many were new.
 
     The caller has locked the attempt. An answer equal to the latest revision adds nothing, so a repeated submission
-    adds nothing.
+    adds nothing. Raises Conflict when there are new answers but the events of the attempt are deleted.
     """
     latest = await _read_latest(conn, attempt_id)
     new = [answer for answer in given if answer.item not in latest or latest[answer.item] != answer.value]
     if not new:
         return 0
+    if is_past_retention:
+        raise Conflict("The data of this exam were deleted after their time. It takes no more answers.")
     events = [ServerEvent("answer_submitted", {"item": answer.item, "value": answer.value}) for answer in new]
     appended = await system_events.append_events(conn, attempt_id, events)
     first = appended.last - len(new) + 1

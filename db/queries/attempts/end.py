@@ -75,11 +75,13 @@ async def end_attempt(conn: AsyncConnection, attempt_id: UUID, ending: Ending, g
     """End an attempt. When it has ended already, only late answers are stored, as revisions that do not count.
 
     The caller appends `row` to the feed in the same transaction, and ends several attempts in the order of their ids.
-    Raises NotFound when no attempt matches the ending, Conflict when the attempt neither runs nor has ended.
+    Raises NotFound when no attempt matches the ending, Conflict when the attempt neither runs nor has ended, or when
+    there are new answers but its events are deleted.
     """
     attempt = await _lock(conn, attempt_id, ending)
     if ending.answers:
-        await answers.store_submitted(conn, attempt_id, ending.answers)
+        is_past = attempt.events_deleted_at is not None
+        await answers.store_submitted(conn, attempt_id, ending.answers, is_past_retention=is_past)
     if attempt.receipt is not None:
         return _ended(attempt, AttemptStatus(attempt.status), msgspec.convert(attempt.receipt, Receipt), row=None)
     if attempt.status not in ending.sources:
@@ -118,6 +120,7 @@ async def _lock(conn: AsyncConnection, attempt_id: UUID, ending: Ending) -> Row[
             ExamAttempt.deadline,
             ExamAttempt.receipt,
             ExamAttempt.waived_at,
+            ExamAttempt.events_deleted_at,
             Exam.passing_score,
         )
         .join(Exam, Exam.id == ExamAttempt.exam_id)

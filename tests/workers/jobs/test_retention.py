@@ -5,18 +5,38 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from rich.console import Console
-from sqlalchemy import func, select, text
+from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from db.models import AttemptAnswer, AuditLog, ExamAttempt, MonitoringEvent, RejectedEvent, RetentionRun
+from db.errors import Conflict
+from db.models import (
+    AttemptAnswer,
+    AuditLog,
+    BehaviorAnalysis,
+    ExamAttempt,
+    MonitoringEvent,
+    RejectedEvent,
+    RetentionRun,
+)
 from db.partitions import partition_of
-from db.queries.attempts.answers import list_late_revisions, list_revisions, read_current_answers
+from db.queries.analysis import analyses
+from db.queries.attempts.answers import (
+    SubmittedAnswer,
+    list_late_revisions,
+    list_revisions,
+    read_current_answers,
+    store_submitted,
+)
+from db.queries.attempts.end import end_attempt
 from db.queries.events.partitions import list_partitions
 from db.queries.retention import holds, kept, runs
 from db.queries.review import flags
 from db.retention.times import Hold, Times
+from judgement import grading
+from judgement.rules import RULEBOOK_VERSION
 from protocol.attempts import ExamKind
+from tests.seeded_attempts import ending
 from tests.workers.history import EVENTS, History, PastAttempt
 from veritas.audit import verify
 from workers.jobs.retention import EVENT_ROWS, HELD, PARTITIONS, Pace, Retention, make_plan
@@ -142,6 +162,40 @@ async def test_an_answer_that_arrives_after_the_deletion_continues_the_numbers(
         await kept.delete_events(conn, past.attempt_id)
         found = await list_revisions(conn, past.attempt_id)
     assert [(one.revision, one.value) for one in found] == [(2, "third"), (3, "too late"), (4, "even later")]
+
+
+async def test_an_attempt_whose_events_are_deleted_takes_no_new_answers_and_repeats_the_receipt(
+    engine: AsyncEngine, history: History
+) -> None:
+    past = await history.add(100)
+    await run(engine)
+    async with engine.begin() as conn:
+        assert (
+            await store_submitted(conn, past.attempt_id, [SubmittedAnswer("q1", "third")], is_past_retention=True) == 0
+        )
+    async with engine.begin() as conn:
+        with pytest.raises(Conflict, match="deleted after their time"):
+            await end_attempt(conn, past.attempt_id, ending(answers=(SubmittedAnswer("q1", "new"),)), grading)
+    await verified(engine)
+
+
+@pytest.mark.parametrize(("revision", "state"), [(1, "done"), (0, "failed")])
+async def test_an_analysis_that_waits_is_not_made_without_the_events(
+    engine: AsyncEngine, history: History, revision: int, state: str
+) -> None:
+    past = await history.add(100)
+    async with engine.begin() as conn:
+        await conn.execute(
+            insert(BehaviorAnalysis).values(attempt_id=past.attempt_id, state="stale", revision=revision)
+        )
+        assert await analyses.list_due(conn, 10, supported=[RULEBOOK_VERSION]) == [past.attempt_id]
+    await run(engine)
+    async with engine.begin() as conn:
+        found = (await conn.execute(select(BehaviorAnalysis.state))).scalar_one()
+        assert found == state
+        assert await analyses.list_due(conn, 10, supported=[RULEBOOK_VERSION]) == []
+        assert await analyses.claim_analysis(conn, past.attempt_id, supported=[RULEBOOK_VERSION]) is None
+        assert (await analyses.measure_backlog(conn)).waiting == 0
 
 
 async def test_late_answers_go_with_the_answers(engine: AsyncEngine, history: History) -> None:

@@ -16,6 +16,7 @@ from tests.seeded_attempts import KEYED, WITH_TEXT, answer, end, seed_attempt
 
 async def test_an_attempt_keeps_the_items_it_was_started_with(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn, WITH_TEXT)
+    await conn.execute(update(Exam).values(enable_monitoring=False))
     owner = Owner(seeded.student_id)
     before = await read_attempt_view(conn, seeded.attempt_id, owner)
     await conn.execute(update(Exam).values(items_version=2))

@@ -124,7 +124,7 @@ describe("the record", () => {
     expect(text(root)).toContain("Not released yet. It appears here when it is released.");
     expect(text(root.querySelector(".v-badge") as HTMLElement)).toBe("Not released yet");
     expect(text(root)).toContain("No flags to show yet.");
-    expect(text(root)).toContain("Nothing was recorded.");
+    expect(text(root)).toContain("No recorded events are stored");
   });
 
   test("after the release shows points, grade and integrity", () => {
