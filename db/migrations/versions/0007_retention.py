@@ -88,9 +88,11 @@ BEGIN
         UPDATE attempt_answers AS answer SET revision = number FROM numbered
         WHERE answer.stream_id = numbered.stream_id AND answer.seq = numbered.seq AND stays AND revision IS NULL;
         UPDATE analysis_cursors SET state = '' WHERE attempt_id = wanted;
-        -- An analysis that waits can no longer be made: the last one stays.
-        UPDATE behavior_analysis SET state = CASE WHEN revision > 0 THEN 'done' ELSE 'failed' END
-        WHERE attempt_id = wanted AND state <> 'done';
+        -- An analysis or summary that waits can no longer be made: the last one stays.
+        UPDATE behavior_analysis
+        SET state = CASE WHEN state = 'done' OR revision > 0 THEN 'done' ELSE 'failed' END,
+            model_state = CASE model_state WHEN 'pending' THEN 'off' ELSE model_state END
+        WHERE attempt_id = wanted AND (state <> 'done' OR model_state = 'pending');
         UPDATE exam_attempts SET has_events_left = false WHERE id = wanted;
     END IF;
     RETURN total;

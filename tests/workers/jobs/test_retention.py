@@ -185,14 +185,13 @@ async def test_an_analysis_that_waits_is_not_made_without_the_events(
 ) -> None:
     past = await history.add(100)
     async with engine.begin() as conn:
-        await conn.execute(
-            insert(BehaviorAnalysis).values(attempt_id=past.attempt_id, state="stale", revision=revision)
-        )
+        waiting = {"state": "stale", "revision": revision, "model_state": "pending"}
+        await conn.execute(insert(BehaviorAnalysis).values(attempt_id=past.attempt_id, **waiting))
         assert await analyses.list_due(conn, 10, supported=[RULEBOOK_VERSION]) == [past.attempt_id]
     await run(engine)
     async with engine.begin() as conn:
-        found = (await conn.execute(select(BehaviorAnalysis.state))).scalar_one()
-        assert found == state
+        found = (await conn.execute(select(BehaviorAnalysis.state, BehaviorAnalysis.model_state))).one()
+        assert found == (state, "off")
         assert await analyses.list_due(conn, 10, supported=[RULEBOOK_VERSION]) == []
         assert await analyses.claim_analysis(conn, past.attempt_id, supported=[RULEBOOK_VERSION]) is None
         assert (await analyses.measure_backlog(conn)).waiting == 0

@@ -126,8 +126,7 @@ export const recordTexts = {
   noFlagsYet:
     "No flags to show yet. Flags appear after a reviewer has decided about them, or when the results are released.",
   flagStatus: (status: string) => FLAG_STATUSES[status] ?? spaced(status),
-  nothingRecorded:
-    "No recorded events are stored: nothing was recorded, or the events were deleted after their time.",
+  nothingRecorded: "No recorded events are stored: nothing was recorded, or the events were deleted after their time.",
   recorded: "What was recorded",
   event: "Event",
   count: "Count",
