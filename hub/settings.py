@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from db.settings import DatabaseSettings, Secret
 from hub.auth.keys import RING_MAX, Keys, find_weakness
 from hub.server.proxies import Proxies
+from hub.server.unfinished import UNFINISHED_BYTES
 
 DRAIN_MS_MAX: Final = 30_000
 BCRYPT_THREADS_MAX: Final = 16
@@ -74,7 +75,7 @@ class HubSettings(DatabaseSettings, frozen=True, kw_only=True):
     """How many bytes of unstored frames one process may hold. From half of it, clients may send less and less; when it
     is reached, new sockets are refused."""
 
-    unfinished_bytes: int = 32 * 1024 * 1024
+    unfinished_bytes: int = UNFINISHED_BYTES
     """How many bytes of unfinished requests and messages one process may hold; at the limit, the oldest is refused."""
 
     hello_backlog: int = 5_000

@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 HSTS: Final = b"max-age=31536000; includeSubDomains"
 HEALTH: Final = "/health"
-"""Paths that answer for any host: balancers ask by address, and the answers name no one."""
+"""This path and those below it answer for any host: load balancers use an address. They show no personal data."""
 
 ANSWER_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
@@ -137,7 +137,7 @@ class HubApp(Litestar):
         if scope["type"] != "lifespan":
             self._edge.read_proxies(scope)
             network = network_of(scope["client"][0]) if scope.get("client") else UNIX
-            if not await self._turns.wait(network, _asks_gone(scope)):
+            if not await self._turns.wait(network, _gone_check(scope)):
                 return
             if not self._edge.serves(scope):
                 await self._edge.refuse(scope, receive, send)
@@ -145,10 +145,10 @@ class HubApp(Litestar):
         await super().__call__(scope, receive, send)
 
 
-def _asks_gone(scope: MutableMapping[str, Any]) -> Callable[[], bool]:
-    """Return what tells whether the client of a request has left; a handshake is always answered."""
-    asks = scope.get("extensions", {}).get(IS_GONE) if scope["type"] == ScopeType.HTTP else None
-    return asks or (lambda: False)
+def _gone_check(scope: MutableMapping[str, Any]) -> Callable[[], bool]:
+    """Return a function that tells whether the client of a request has left. A handshake is always answered."""
+    check = scope.get("extensions", {}).get(IS_GONE) if scope["type"] == ScopeType.HTTP else None
+    return check or (lambda: False)
 
 
 def _values(headers: list[tuple[bytes, bytes]], name: bytes) -> list[str]:

@@ -25,7 +25,7 @@ class FrameBudget:
         self._left, self._at_s = float(CONTROL_BURST), now_s
 
     def spend(self, now_s: float) -> bool:
-        """Count one frame. Returns False when it is over the budget."""
+        """Count one frame. Return False if it is over the budget."""
         if self._at_s is not None:
             self._left = min(CONTROL_BURST, self._left + CONTROL_PER_S * (now_s - self._at_s))
             self._at_s = now_s

@@ -35,7 +35,7 @@ class RequestTurns:
         self._is_scheduled = False
 
     async def wait(self, network: str, is_gone: Callable[[], bool]) -> bool:
-        """Wait until a request of this network may begin. Returns False if its client has left before."""
+        """Wait until a request of this network may begin. Return False if its client has left before."""
         loop = asyncio.get_running_loop()
         if not self._lanes and self._begun < self._per_turn:
             self._begun += 1

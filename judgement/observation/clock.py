@@ -73,8 +73,11 @@ class StreamClock(msgspec.Struct, array_like=True):
 
     `reference` is the lag that a right clock may have, as of `reference_ms`; None until the first window after a gap
     has closed. `right_ms` begins the last window in which the clock was right. `floor` is the smallest lag in the first
-    window of the stream, but not above 0. `step` is the largest growth between two events since the clock was right,
-    and `window_step` that of the current window.
+    window of the stream, but not above 0; before `has_floor` it is the least that a slow hello allows. `step` is the
+    largest growth between two events since the clock was right, and `window_step` that of the current window.
+
+    `over` counts the successive windows above the limit, `calm` those without growth during a slow fault. `slept_ms` is
+    the window in which a short sleep was accepted last. `is_early`: an event of this window came before it happened.
     """
 
     last_ms: int

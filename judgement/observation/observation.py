@@ -43,6 +43,7 @@ class Observation(msgspec.Struct):
 
     `seen` are the spans in which events of clients arrived, in order: each one at most 15 s after the one before.
     `unobserved` are spans that do not count although events arrived: events are missing there, or a clock was wrong.
+    `clocks` are those of the streams with the newest events, by stream.
     """
 
     events: int = 0
