@@ -125,7 +125,7 @@ class Edge:
 
 
 class HubApp(Litestar):
-    """A Litestar app behind an edge, in which a few requests begin in each turn of the event loop."""
+    """A Litestar app behind an edge, in which one request begins in each turn of the event loop."""
 
     def __init__(self, *args: Any, edge: Edge, **options: Any) -> None:
         super().__init__(*args, before_send=[edge.add_headers], **options)

@@ -1,7 +1,7 @@
-"""Turns of the event loop for new requests and handshakes: a few begin in each, in a fair order of their networks.
+"""Turns of the event loop for new requests and handshakes: one begins in each, in a fair order of their networks.
 
 A request needs about a millisecond of the event loop, in several steps. If hundreds arrive together and all begin at
-once, each step of each acknowledgement waits for all of them. So a few begin in one turn of the loop, and the open
+once, each step of each acknowledgement waits for all of them. So one begins in one turn of the loop, and the open
 sockets have theirs in between. Never limits how many requests run, or how long one takes.
 """
 
@@ -12,11 +12,11 @@ from typing import Final
 
 import msgspec
 
-BEGIN_PER_TURN: Final = 2
+BEGIN_PER_TURN: Final = 1
 DROP_PER_TURN: Final = 100
 """How many requests of clients that have left may end in one turn: each needs a few microseconds."""
 
-ACCEPT_PER_TURN: Final = 4
+ACCEPT_PER_TURN: Final = 1
 """How many connections are accepted in one turn; the others wait in the kernel."""
 
 
