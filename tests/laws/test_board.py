@@ -170,13 +170,15 @@ class ChangingExam:
         await self.evaluator.evaluate([attempt])
 
     async def connect(self, pick: int) -> None:
-        """A client was connected for a part of the time, or still is: the coverage changes, and the score with it."""
+        """A client connected and left its old queue behind: the time is unobserved, and the score changes with it."""
         attempt = pick_from(self.attempts, pick)
         async with self.engine.begin() as conn:
             await conn.execute(select(ExamAttempt.id).where(ExamAttempt.id == attempt).with_for_update())
             until_s = -pick / 2 if pick % 3 else None
-            await make_connection(conn, attempt, await make_stream(conn, attempt), opened_s=-pick, closed_s=until_s)
-            await system_events.append_events(conn, attempt, [system_events.ServerEvent("connection_opened")])
+            stream = await make_stream(conn, attempt)
+            await make_connection(conn, attempt, stream, opened_s=-pick, closed_s=until_s)
+            left = system_events.ServerEvent("stream_abandoned", {"stream": str(stream)})
+            await system_events.append_events(conn, attempt, [left])
         await self.evaluator.evaluate([attempt])
 
     async def review(self, pick: int) -> None:
