@@ -67,6 +67,7 @@ class PromptHttp(HttpToolsProtocol):
         """Whether too much was sent ahead of a response; the connection closes after what was taken."""
         self._in_headers = False
         self._header_bytes = 0
+        """Received since the begin of the request, the end of its headers or the last piece of its body."""
         self._body_bytes = 0
         self._is_complete = False
         """Whether the newest request has arrived completely."""
@@ -148,7 +149,8 @@ class PromptHttp(HttpToolsProtocol):
                 network_faults.note("bad_request")
                 self.send_400_response("Invalid HTTP request received.")
             return
-        if self._in_headers:
+        if not self._is_complete:
+            # Trailers are kept by the parser as headers are, and an endless one is copied for each piece of it.
             self._header_bytes += len(data)
             if self._header_bytes > HEADER_BYTES:
                 self._refuse_headers()
@@ -172,6 +174,7 @@ class PromptHttp(HttpToolsProtocol):
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEADER_BYTES:
             raise _TooManyHeaders
         self._in_headers = False
+        self._header_bytes = 0
         super().on_headers_complete()
         if self.cycle is not None:
             # The application's task has not run yet. A strong reference would make a cycle with the body in it, and
@@ -183,6 +186,7 @@ class PromptHttp(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Count the bytes of a body that the application still takes."""
         super().on_body(body)
+        self._header_bytes = 0
         if self.cycle is not None and not self.cycle.response_complete:
             self._body_bytes += len(body)
 

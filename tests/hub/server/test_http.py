@@ -144,6 +144,14 @@ async def test_headers_over_their_limit_are_refused_with_431(address: str, sent:
         assert b'"code": "headers_too_large"' in answer
 
 
+async def test_trailers_over_the_limit_of_headers_are_refused_with_431(patient: str) -> None:
+    head = HEAD.replace(b"content-length: 7", b"transfer-encoding: chunked")
+    async with asyncio.timeout(5), tcp(patient) as (reader, writer):
+        writer.write(head + b'7\r\n"hallo"\r\n0\r\nlong: ' + b"x" * 100_000)
+        answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 431 "), answer[:100]
+
+
 async def test_headers_within_their_limit_are_taken(address: str) -> None:
     async with asyncio.timeout(5), tcp(address) as (reader, writer):
         lines = b"".join(b"x-%d: %s\r\n" % (number, b"y" * 150) for number in range(190))
