@@ -241,8 +241,11 @@ class PromptHttp(HttpToolsProtocol):
         self._unfinished.release(self)
         self._start_deadline(None)
         has_begun = False
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self.cycle is not None and not self._in_headers:
+            # Also an answer that is complete: a second one would be taken for that of the next request.
             has_begun = self.cycle.response_started
+        if self.cycle is not None and not self.cycle.response_complete:
+            has_begun = has_begun or self.cycle.response_started
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         if has_begun:

@@ -152,6 +152,19 @@ async def test_trailers_over_the_limit_of_headers_are_refused_with_431(patient: 
         assert answer.startswith(b"HTTP/1.1 431 "), answer[:100]
 
 
+async def test_a_request_that_was_answered_early_gets_no_second_answer(address: str) -> None:
+    head = HEAD.replace(b"content-length: 7", b"transfer-encoding: chunked").replace(b"POST /", b"POST /nowhere")
+    received = []
+    with contextlib.suppress(ConnectionResetError):
+        async with asyncio.timeout(5), tcp(address) as (reader, writer):
+            writer.write(head + b"7\r\n")
+            received.append(await reader.readuntil(b"}"))
+            writer.write(b'"hallo"\r\n0\r\nlong: ' + b"x" * 100_000)
+            received.append(await reader.read())
+    answers = b"".join(received)
+    assert (answers[:13], answers.count(b"HTTP/1.1 ")) == (b"HTTP/1.1 404 ", 1)
+
+
 async def test_headers_within_their_limit_are_taken(address: str) -> None:
     async with asyncio.timeout(5), tcp(address) as (reader, writer):
         lines = b"".join(b"x-%d: %s\r\n" % (number, b"y" * 150) for number in range(190))
