@@ -360,7 +360,7 @@ def _headers_of(error: Exception) -> dict[str, str]:
     match error:
         case Unauthenticated():
             return {"WWW-Authenticate": "Bearer"}
-        case Busy() | Full() | TooManyFailures() | TooManyAccounts():
+        case Busy() | Full() | OverQuota() | TooManyFailures() | TooManyAccounts():
             return {"Retry-After": str(error.retry_s)}
         case FrameworkError():
             return error.headers

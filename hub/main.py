@@ -82,15 +82,8 @@ class HubServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then leave what exists out of garbage collections."""
         await super().startup(sockets)
-        self._lengthen_backlog()
+        lengthen_backlog(self)
         tune_garbage_collection()
-
-    def _lengthen_backlog(self) -> None:
-        # asyncio accepts as many connections in one turn as its backlog is long. The kernel's can be longer.
-        for server in self.servers:
-            for listening in server.sockets:
-                with socket.socket(fileno=os.dup(listening.fileno())) as same:
-                    same.listen(BACKLOG)
 
     async def _end(self) -> None:
         try:
@@ -111,6 +104,13 @@ class HubServer(uvicorn.Server):
 
     def _count_websockets(self) -> int:
         return sum(isinstance(connection, ClosingWebSocket) for connection in self.server_state.connections)
+
+
+def lengthen_backlog(server: uvicorn.Server) -> None:
+    """Let more connections wait in the kernel than asyncio accepts in one turn; it has one number for both."""
+    for listening in (found for part in server.servers for found in part.sockets):
+        with socket.socket(fileno=os.dup(listening.fileno())) as same:
+            same.listen(BACKLOG)
 
 
 def configure(app: Litestar, host: str, port: int, unfinished_bytes: int = UNFINISHED_BYTES) -> uvicorn.Config:

@@ -11,7 +11,7 @@ from litestar import Litestar
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from hub.main import configure
+from hub.main import configure, lengthen_backlog
 
 
 class _Server(uvicorn.Server):
@@ -21,6 +21,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        lengthen_backlog(self)
         self.up.set()
 
     @contextlib.contextmanager

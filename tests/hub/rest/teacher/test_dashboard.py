@@ -14,6 +14,7 @@ async def test_a_dashboard_counts_running_and_open_work(classroom: Classroom) ->
         "exam_id": str(classroom.exam_id),
         "title": "Physics",
         "subject": "",
+        "kind": "real",
         "is_published": True,
         "opens_at": None,
         "closes_at": None,
