@@ -11,6 +11,7 @@ from tests.browser.users import Candidate
 
 
 @pytest.mark.long
+@pytest.mark.timeout(300)
 async def test_an_answer_that_arrives_after_the_end_is_named_on_the_result_page(stack: Stack, browser: Browser) -> None:
     with stack.teacher() as teacher_api:
         exam_id, codes = teacher_api.create_exam("Offline at the end", {"late": "Ada Lovelace"}, minutes=1)
