@@ -117,6 +117,17 @@ describe("a request", () => {
     expect(sent[2]?.headers.Authorization).toBe("Bearer two");
   });
 
+  test("leaves no body unread, so that no request stays open until its timeout", async () => {
+    await signIn();
+    const bodies = [json({}, 401), json(granted("two")), json({ ok: true }), json({}, 401), json({}, 401), json({})];
+    responses = [...bodies];
+    await api.get("/exams");
+    await expect(api.get("/exams")).rejects.toMatchObject({ status: 401 });
+    await api.logout();
+    expect(responses).toEqual([]);
+    expect(bodies.map((body) => body.bodyUsed)).toEqual(bodies.map(() => true));
+  });
+
   test("renews a token that expires soon before it is sent", async () => {
     await signIn("one", 30_000);
     responses = [json(granted("two")), json({})];

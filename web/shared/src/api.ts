@@ -166,7 +166,7 @@ export class Api {
 
   async logout(): Promise<void> {
     try {
-      await this.#raw("POST", "/auth/logout", { body: {}, headers: this.#bearer() });
+      await discard(await this.#raw("POST", "/auth/logout", { body: {}, headers: this.#bearer() }));
     } finally {
       this.#take(null);
     }
@@ -189,6 +189,7 @@ export class Api {
     const response = await this.#raw(method, path, { ...call, headers: { ...this.#bearer(), ...call.headers } });
     if (response.status !== 401) return response;
     if ((await this.#renew()) === null && !(await this.signInAgain())) return response;
+    await discard(response);
     return this.#raw(method, path, { ...call, headers: { ...this.#bearer(), ...call.headers } });
   }
 
@@ -210,6 +211,7 @@ export class Api {
       this.#raw("POST", "/auth/refresh", { body: this.isIdle() ? { is_idle: true } : {} }),
     );
     if (response.status === 401) {
+      await discard(response);
       this.#take(null);
       return null;
     }
@@ -280,6 +282,11 @@ export class Api {
 function drawKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Read a body that nobody needs: until it is read, the request is open and keeps its connection, up to its timeout. */
+async function discard(response: Response): Promise<void> {
+  await response.arrayBuffer().catch(() => undefined);
 }
 
 async function problemOf(response: Response): Promise<Problem> {
