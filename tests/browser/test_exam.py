@@ -6,6 +6,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.driver import NARROW, WIDE, find_violations, visit
+from tests.browser.network import network_of
 from tests.browser.stack import Stack
 
 
@@ -159,14 +160,14 @@ async def test_a_second_tab_waits_and_can_take_over(stack: Stack, browser: Brows
 async def test_an_answer_without_a_connection_survives_a_reload(stack: Stack, browser: Browser) -> None:
     with stack.teacher() as teacher_api:
         _, codes = teacher_api.create_exam("Without a connection", {"offline": "Ada Lovelace"})
-    async with visit(browser, stack.base_url) as context:
+    async with network_of(stack.base_url) as network, visit(browser, network.base_url) as context:
         page = await context.new_page()
         await start_exam(page, codes["offline"])
         await wait_until_saved(page)
-        await context.set_offline(True)
+        await network.lose(context)
         await page.get_by_label("velocity").check()
         await expect(page.locator("[data-kind=offline]")).to_contain_text("1 change is stored on this device")
-        await context.set_offline(False)
+        await network.restore(context)
         await page.reload()
         await expect(page.get_by_label("velocity")).to_be_checked()
         await wait_until_saved(page)

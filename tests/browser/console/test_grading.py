@@ -5,6 +5,7 @@ import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
 from tests.browser.driver import find_violations, visit
+from tests.browser.network import network_of
 from tests.browser.stack import Stack
 from tests.browser.users import Candidate, Teacher
 
@@ -28,18 +29,18 @@ def question(page: Page, number: int) -> Locator:
 async def test_two_graders_and_a_late_answer(stack: Stack, browser: Browser, teacher_browser: Browser) -> None:
     with stack.teacher() as teacher_api:
         exam_id, codes = teacher_api.create_exam("Graded by two", {"graded-1": NAME})
-        async with visit(browser, stack.base_url) as context:
+        async with network_of(stack.base_url) as network, visit(browser, network.base_url) as context:
             student = await Candidate.load(context)
             await student.sign_in(codes["graded-1"])
             await student.begin()
             await student.open(4)
             await student.text.fill("In time.")
             await student.is_saved()
-            await context.set_offline(True)
+            await network.lose(context)
             await student.text.press_sequentially(" Too late.")
             attempt_id = teacher_api.attempt_of(exam_id, NAME)
             hand_in_elsewhere(stack, codes["graded-1"], attempt_id)
-            await context.set_offline(False)
+            await network.restore(context)
             await expect(student.page.get_by_text("after the end and does not count by itself")).to_be_visible()
         async with visit(teacher_browser, stack.base_url) as context:
             teacher = await Teacher.sign_in(context, stack.login, f"/console/attempts/{attempt_id}?tab=answers")

@@ -7,6 +7,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.driver import visit
+from tests.browser.network import network_of
 from tests.browser.stack import Stack
 from tests.browser.users import Candidate
 from tests.journeys.processes import until
@@ -42,7 +43,7 @@ async def test_words_written_offline_are_restored_after_the_clock_is_corrected(
     name = f"clock-{shift_ms}"
     with stack.teacher() as teacher_api:
         exam_id, codes = teacher_api.create_exam(f"A clock {shift_ms} ms off", {name: "Ada Lovelace"})
-        async with visit(browser, stack.base_url) as context:
+        async with network_of(stack.base_url) as network, visit(browser, network.base_url) as context:
             await set_clock(context, shift_ms)
             student = await Candidate.load(context)
             await student.sign_in(codes[name])
@@ -50,12 +51,12 @@ async def test_words_written_offline_are_restored_after_the_clock_is_corrected(
             await student.open(4)
             await student.text.fill("Saved before. ")
             await student.is_saved()
-            await context.set_offline(True)
+            await network.lose(context)
             await student.text.press_sequentially("Written offline.")
             await expect(student.page.locator("[data-kind=offline]")).to_contain_text("stored on this device")
             address = student.page.url
             await crash(student.page)
-            await context.set_offline(False)
+            await network.restore(context)
             await set_clock(context, 0)
             again = Candidate(await context.new_page())
             await again.page.goto(address)
@@ -70,14 +71,18 @@ async def test_words_written_offline_are_restored_after_the_clock_is_corrected(
 async def test_an_answer_that_was_changed_on_two_devices_is_shown_twice(stack: Stack, browser: Browser) -> None:
     with stack.teacher() as teacher_api:
         exam_id, codes = teacher_api.create_exam("Changed in two places", {"twice": "Ada Lovelace"})
-        async with visit(browser, stack.base_url) as laptop, visit(browser, stack.base_url) as tablet:
+        async with (
+            network_of(stack.base_url) as network,
+            visit(browser, network.base_url) as laptop,
+            visit(browser, stack.base_url) as tablet,
+        ):
             here = await Candidate.load(laptop)
             await here.sign_in(codes["twice"])
             await here.begin()
             await here.open(4)
             await here.text.fill("Common. ")
             await here.is_saved()
-            await laptop.set_offline(True)
+            await network.lose(laptop)
             await here.text.press_sequentially("From the laptop.")
             await expect(here.page.locator("[data-kind=offline]")).to_contain_text("stored on this device")
             address = here.page.url
@@ -88,7 +93,7 @@ async def test_an_answer_that_was_changed_on_two_devices_is_shown_twice(stack: S
             await there.open(4)
             await there.text.press_sequentially("From the tablet.")
             await there.is_saved()
-            await laptop.set_offline(False)
+            await network.restore(laptop)
             again = Candidate(await laptop.new_page())
             await again.page.goto(address)
             await again.open(4)
