@@ -4,6 +4,7 @@ Chromium's own offline emulation refuses new connections only: a websocket that 
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ class Network:
         parts = urlsplit(base_url)
         self._target = (parts.hostname, parts.port)
         self._is_lost = False
+        self._open: set[asyncio.StreamWriter] = set()
         self._links: set[asyncio.Task[None]] = set()
         self.base_url = ""
 
@@ -30,6 +32,7 @@ class Network:
             yield
         finally:
             server.close()
+            self._is_lost = True
             await self._cut()
 
     async def lose(self, context: BrowserContext) -> None:
@@ -43,43 +46,36 @@ class Network:
         await context.set_offline(False)
 
     async def _cut(self) -> None:
-        for link in self._links:
-            link.cancel()
-        await asyncio.gather(*self._links, return_exceptions=True)
+        for writer in self._open:
+            writer.transport.abort()
+        await asyncio.gather(*self._links)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         link = asyncio.current_task()
         assert link is not None
         self._links.add(link)
         try:
-            if not self._is_lost:
-                await self._pass(reader, writer)
-        finally:
+            hub_reader, hub_writer = await asyncio.open_connection(*self._target)
+        except OSError:  # the hub was killed
             writer.transport.abort()
             self._links.discard(link)
-
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            hub_reader, hub_writer = await asyncio.open_connection(*self._target)
-        except OSError:
             return
-        try:
-            async with asyncio.TaskGroup() as pumps:
-                pumps.create_task(_pump(reader, hub_writer))
-                pumps.create_task(_pump(hub_reader, writer))
-        finally:
-            hub_writer.transport.abort()
+        ends = {writer, hub_writer}
+        self._open |= ends
+        if self._is_lost:
+            writer.transport.abort()
+        await asyncio.gather(_pump(reader, hub_writer), _pump(hub_reader, writer))
+        self._open -= ends
+        self._links.discard(link)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Pass bytes on until one side ends."""
-    try:
+    """Pass bytes on until one side ends or is cut; then end the other."""
+    with contextlib.suppress(OSError):
         while data := await reader.read(65_536):
             writer.write(data)
             await writer.drain()
-        writer.write_eof()
-    except OSError:
-        writer.transport.abort()
+    writer.close()
 
 
 @asynccontextmanager

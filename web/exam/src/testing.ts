@@ -24,6 +24,7 @@ export const STATUS: Status = {
   ackedMs: null,
   pending: 0,
   isStored: true,
+  isStoring: false,
   dropped: 0,
   retryAtMs: null,
   rttMs: null,

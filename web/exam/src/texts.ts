@@ -189,6 +189,7 @@ export const savingTexts = {
   connecting: (rest: string) => `Connecting… ${rest}`,
   nothingToSend: "Nothing to send.",
   allSaved: "Everything so far is saved on the server.",
+  storing: (n: number) => `${changes(n)} ${n === 1 ? "is" : "are"} being stored on this device…`,
   stored: (n: number) => `${changes(n)} ${n === 1 ? "is" : "are"} stored on this device.`,
   onlyInPage: (n: number) => `${changes(n)} ${n === 1 ? "is" : "are"} only in this open page. Do not close it.`,
 } as const;

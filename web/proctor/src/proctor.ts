@@ -114,6 +114,7 @@ export class Proctor {
       ackedMs: this.ackedMs,
       pending: session?.queue.length ?? this.early.length,
       isStored: persistence?.isStored ?? false,
+      isStoring: persistence?.isStoring ?? false,
       dropped: session?.queue.droppedTotal ?? 0,
       retryAtMs: isWaiting ? (session?.retryAtMs ?? null) : null,
       rttMs: session?.rttMs ?? null,
@@ -350,8 +351,9 @@ export class Proctor {
     this.options.onRestored?.(restored, streams);
   }
 
-  private store(): Promise<void> {
-    return this.persistence?.store(this.queueClock, () => this.session?.phase === "open") ?? Promise.resolve();
+  private async store(): Promise<void> {
+    await this.persistence?.store(this.queueClock, () => this.session?.phase === "open");
+    this.notify();
   }
 
   private async carryOut(instruct: Instruct): Promise<void> {

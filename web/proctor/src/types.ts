@@ -40,8 +40,10 @@ export interface Status {
   ackedMs: number | null;
   /** How many events of any kind are not acknowledged. */
   pending: number;
-  /** Whether these events survive a reload or a crash of the page. */
+  /** Whether events are stored on this device, so that they survive a crash of the page. */
   isStored: boolean;
+  /** Whether some of them are still being written: a crash would lose these. */
+  isStoring: boolean;
   /** How many events were lost, because the queue was full or could not be read. */
   dropped: number;
   /** When the next connection is tried, by `performance.now()`; only while `waiting`. */

@@ -12,6 +12,7 @@ const status = (more: Partial<Status> = {}): Status => ({
   ackedMs: 1_000,
   pending: 0,
   isStored: true,
+  isStoring: false,
   dropped: 0,
   retryAtMs: null,
   rttMs: null,
@@ -39,6 +40,16 @@ describe("the state of saving", () => {
       "only in this open page",
     );
     expect(text({ link: "connecting", ackedMs: null })).toBe("Connecting… Nothing to send.");
+  });
+
+  test("never shows a change as stored before it is on the disk", () => {
+    const offline = { link: "waiting", unsaved: new Set(["a"]) } as const;
+    const storing = "Offline. 1 change is being stored on this device…";
+    expect(text(offline, new Set(["a"]))).toBe(storing);
+    expect(text({ ...offline, isStoring: true })).toBe(storing);
+    expect(text({ ...offline, link: "over", over: "signed_out" }, new Set(["b"]))).toBe(
+      "Signed out. 2 changes are being stored on this device…",
+    );
   });
 
   test("never shows a refused answer as saved", () => {

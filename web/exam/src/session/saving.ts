@@ -21,26 +21,27 @@ export function describeSaving(status: Status, typing: ReadonlySet<string>, nowM
     return { kind: "refused", tone: "critical", text, spoken: text };
   }
   if (status.over === "signed_out") {
-    const text = texts.signedOut(unsaved === 0 ? texts.allSaved : whereStored(status, unsaved));
+    const text = texts.signedOut(unsaved === 0 ? texts.allSaved : whereStored(status, unsaved, typing.size > 0));
     return { kind: "signed_out", tone: "warning", text, spoken: text };
   }
-  if (status.link !== "open") return describeOffline(status, unsaved);
+  if (status.link !== "open") return describeOffline(status, unsaved, typing.size > 0);
   if (unsaved > 0) return { kind: "pending", tone: "info", text: texts.pending(unsaved), spoken: "" };
   if (status.ackedMs === null) return { kind: "idle", tone: "good", text: texts.connected, spoken: "" };
   const text = texts.saved(formatAgo(nowMs - status.ackedMs));
   return { kind: "saved", tone: "good", text, spoken: texts.savedSpoken };
 }
 
-function describeOffline(status: Status, unsaved: number): Saving {
+function describeOffline(status: Status, unsaved: number, isTyping: boolean): Saving {
   const nothing = status.ackedMs === null ? texts.nothingToSend : texts.allSaved;
-  const rest = unsaved === 0 ? nothing : whereStored(status, unsaved);
+  const rest = unsaved === 0 ? nothing : whereStored(status, unsaved, isTyping);
   const isWaiting = status.link === "waiting";
   const text = isWaiting ? texts.offline(rest) : texts.connecting(rest);
   return { kind: "offline", tone: "warning", text, spoken: isWaiting ? text : "" };
 }
 
-function whereStored(status: Status, unsaved: number): string {
-  return status.isStored ? texts.stored(unsaved) : texts.onlyInPage(unsaved);
+function whereStored(status: Status, unsaved: number, isTyping: boolean): string {
+  if (!status.isStored) return texts.onlyInPage(unsaved);
+  return isTyping || status.isStoring ? texts.storing(unsaved) : texts.stored(unsaved);
 }
 
 /** Return whether to announce a change of kind: every loss, and a save only after a loss. */

@@ -22,6 +22,7 @@ const STATUS: Status = {
   ackedMs: null,
   pending: 0,
   isStored: true,
+  isStoring: false,
   dropped: 0,
   retryAtMs: null,
   rttMs: null,

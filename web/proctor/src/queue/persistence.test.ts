@@ -87,6 +87,18 @@ describe("a stored queue", () => {
     });
   });
 
+  test("is being stored until what was recorded is on the disk, also without a connection", async () => {
+    const load = await Load.of(attempt);
+    await load.greet(welcome(KEY));
+    expect(load.persistence.isStoring).toBe(false);
+    load.record("one");
+    expect(load.persistence.isStoring).toBe(true);
+    const keeping = load.keep(false);
+    expect(load.persistence.isStoring).toBe(true);
+    await keeping;
+    expect(load.persistence.isStoring).toBe(false);
+  });
+
   test("sends nothing that is not stored", async () => {
     const load = await Load.of(attempt);
     await load.greet(welcome(KEY));

@@ -37,6 +37,11 @@ export class QueuePersistence {
     private readonly onStored: (seq: number) => void,
   ) {}
 
+  /** Whether recorded events, or what follows from acknowledgements, are on their way to the disk. */
+  get isStoring(): boolean {
+    return this.isStored && (this.unstored.size > 0 || this.writing !== null);
+  }
+
   /** Open the stored queue of an attempt, or a new one. */
   static async open(attemptId: string, onStored: (seq: number) => void): Promise<QueuePersistence> {
     const isSecure = globalThis.crypto?.subtle !== undefined;
