@@ -64,9 +64,9 @@ demo up serve work migrate admin simulate verify: $(VENV)/runtime
 
 test: $(VENV)/dev $(DIST)  ## the suite: real PostgreSQL, real Redis, real sockets, a real browser
 	$(NPM) test --silent
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long" $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not long" $(ARGS)
 
-test-long: $(VENV)/dev $(DIST)  ## what takes longer: hundreds of sockets drained, consoles that stop reading
+test-long: $(VENV)/dev $(DIST)  ## what takes longer: attacks, clients that say nothing for minutes, hundreds of sockets drained
 	$(BIN)/python -m pytest -m long $(ARGS)
 
 # Pure modules need no server: their own tests must reach every branch that a caller can reach.

@@ -29,7 +29,7 @@ from veritas.audit.reproduce import reproduce
 from veritas.embedded.servers import Servers
 from veritas.rest import Rest, UserSession
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.long]
 
 DATABASE = "veritas_observed"
 SECONDS = 80.0

@@ -284,7 +284,7 @@ function drawKey(): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Read a body that nobody needs: until it is read, the request is open and keeps its connection, up to its timeout. */
+/** Read a body that is not needed: a request with an unread body stays open until its timeout. */
 async function discard(response: Response): Promise<void> {
   await response.arrayBuffer().catch(() => undefined);
 }
