@@ -1,7 +1,7 @@
 """The keys of a hub: a ring that signs access tokens, and a data key for everything that must outlive a rotation.
 
-Pure. Queue keys, upload tokens, proofs of acknowledgements, pseudonyms, hashes of exam codes and secrets of second
-factors must never depend on the ring: what they protect is stored, and a new key would make it unreadable.
+Pure. Queue keys, upload tokens, proofs of acknowledgements, pseudonyms, hashes of exam and recovery codes and secrets
+of second factors must never depend on the ring: what they protect is stored, and a new key would make it unreadable.
 """
 
 import hmac

@@ -12,7 +12,7 @@ from db.queries.accounts import second_factors
 from db.queries.accounts.second_factors import Factor
 from db.unit import change
 from hub.auth import totp
-from hub.auth.tickets import hash_code
+from hub.auth.tickets import hash_recovery_code
 from hub.errors import SecondFactorWrong
 from hub.settings import HubSettings
 from hub.sockets import now_ms
@@ -33,7 +33,8 @@ async def _use(conn: AsyncConnection, settings: HubSettings, user_id: UUID, fact
     if not factor.is_confirmed:
         return False
     if not totp.is_totp(code):
-        return await second_factors.use_recovery_code(conn, user_id, hash_code(code))
+        hashed = hash_recovery_code(code, settings.keys.data)
+        return await second_factors.use_recovery_code(conn, user_id, hashed)
     secret = totp.unseal(factor.sealed, user_id, settings.keys.data)
     if secret is None:
         log.error("second factor not readable: the secret of the hub has changed", user=str(user_id))

@@ -1,6 +1,6 @@
-"""Generate and hash random secrets: tickets, refresh tokens, and exam codes that students type.
+"""Generate and hash random secrets: tickets, refresh tokens, and codes that people type.
 
-Exam codes have 80 bits, so their hash has a key that the database does not know (ASVS 5.0, 6.5.2).
+Exam codes and recovery codes have 80 bits, so their hash has a key that the database does not know (ASVS 5.0, 6.5.2).
 
 A secret must never be stored or logged; the database has only its hash.
 """
@@ -20,7 +20,8 @@ _LETTERS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _GROUP: Final = 4
-_CODE_KEY: Final = b"veritas exam code key 1\0"
+_EXAM_CODE_KEY: Final = b"veritas exam code key 1\0"
+_RECOVERY_CODE_KEY: Final = b"veritas recovery code key 1\0"
 _READ_AS: Final = str.maketrans("ILO", "110", " -\u2010\u2011\u2012\u2013\u2014\t")
 """Typing variants: letters that look alike, and all kinds of separators."""
 
@@ -36,7 +37,7 @@ def is_secret(text: str) -> bool:
 
 
 def draw_code() -> str:
-    """Generate an exam code, such as `7K2M-9QXA-04RT-B6WE`."""
+    """Generate an exam code or a recovery code, such as `7K2M-9QXA-04RT-B6WE`."""
     return spell_code(secrets.token_bytes(CODE_BYTES))
 
 
@@ -53,19 +54,23 @@ def hash_secret(secret: str) -> bytes:
     return sha256(secret.encode()).digest()
 
 
-def hash_code(code: str) -> bytes:
-    """Return the stored form of a typed code: with any case and separators, I or L for 1, and O for 0."""
-    return hash_secret(_read_code(code))
-
-
 def hash_exam_code(code: str, key: str) -> bytes:
-    """Return the stored form of a typed exam code, by a key that the database does not know."""
-    return hmac.digest(hmac.digest(key.encode(), _CODE_KEY, sha256), _read_code(code).encode(), sha256)
+    """Return the stored form of a typed exam code: with any case and separators, I or L for 1, and O for 0."""
+    return _hash_code(code, key, _EXAM_CODE_KEY)
+
+
+def hash_recovery_code(code: str, key: str) -> bytes:
+    """Return the stored form of a typed recovery code, in any spelling."""
+    return _hash_code(code, key, _RECOVERY_CODE_KEY)
 
 
 def find_hashes(code: str, key: str) -> list[bytes]:
     """Return all hashes by which a typed exam code may be stored: codes of older versions have no key."""
-    return [hash_exam_code(code, key), hash_code(code)]
+    return [hash_exam_code(code, key), hash_secret(_read_code(code))]
+
+
+def _hash_code(code: str, key: str, purpose: bytes) -> bytes:
+    return hmac.digest(hmac.digest(key.encode(), purpose, sha256), _read_code(code).encode(), sha256)
 
 
 def _read_code(code: str) -> str:

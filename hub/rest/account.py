@@ -28,7 +28,7 @@ from hub.auth.limits import Try
 from hub.auth.passwords import Passwords
 from hub.auth.second_factor import use_second_factor
 from hub.auth.sessions import place_of
-from hub.auth.tickets import hash_code
+from hub.auth.tickets import hash_recovery_code
 from hub.errors import Busy, Expired, Invalid, SecondFactorWrong, TooManyFailures, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.bodies import SIGN_IN_BYTES
@@ -281,8 +281,9 @@ async def confirm_second_factor(
     except Unauthenticated as error:
         raise Invalid("$.code", "is not the current code of your app") from error
     codes = totp.draw_recovery_codes()
+    hashes = [hash_recovery_code(code, settings.keys.data) for code in codes]
     async with change(engine, None) as unit:
-        await second_factors.confirm(unit.conn, owner.user_id, step or 0, [hash_code(code) for code in codes])
+        await second_factors.confirm(unit.conn, owner.user_id, step or 0, hashes)
         await sessions.end_other_sessions(unit.conn, owner.user_id, owner.session, SessionEnd.SECOND_FACTOR_CHANGED)
         record_action(unit, request, owner.user_id, "confirm_totp", "user", owner.user_id)
     return RecoveryCodes(codes)

@@ -1,7 +1,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.auth.tickets import draw_code, draw_secret, find_hashes, hash_code, hash_exam_code, hash_secret, spell_code
+from hub.auth.tickets import (
+    draw_code,
+    draw_secret,
+    find_hashes,
+    hash_exam_code,
+    hash_recovery_code,
+    hash_secret,
+    spell_code,
+)
 
 KEY = "a secret of this hub"
 
@@ -26,17 +34,25 @@ def test_different_bytes_give_different_codes(one: bytes, other: bytes) -> None:
 @given(st.binary(min_size=10, max_size=10))
 def test_a_code_is_recognized_in_every_spelling(entropy: bytes) -> None:
     code = spell_code(entropy)
-    hashed = hash_code(code)
-    assert hash_code(code.lower().replace("-", "")) == hashed
-    assert hash_code(f" {code.replace('-', ' – ')}\t") == hashed
-    assert hash_code(code.replace("0", "o").replace("1", "l")) == hashed
-    assert hash_code(code.replace("0", "O").replace("1", "I")) == hashed
+    for hash_typed in (hash_exam_code, hash_recovery_code):
+        hashed = hash_typed(code, KEY)
+        assert hash_typed(code.lower().replace("-", ""), KEY) == hashed
+        assert hash_typed(f" {code.replace('-', ' – ')}\t", KEY) == hashed
+        assert hash_typed(code.replace("0", "o").replace("1", "l"), KEY) == hashed
+        assert hash_typed(code.replace("0", "O").replace("1", "I"), KEY) == hashed
 
 
 def test_the_hash_of_a_code_needs_the_key_of_the_hub_and_older_hashes_are_found_too() -> None:
     code = "7K2M-9QXA-04RT-B6WE"
     assert hash_exam_code(code, KEY) != hash_exam_code(code, "another secret")
     assert find_hashes(code.lower(), KEY) == [hash_exam_code(code, KEY), hash_secret("7K2M9QXA04RTB6WE")]
+
+
+def test_the_hash_of_a_recovery_code_needs_the_key_of_the_hub_and_is_that_of_no_exam_code() -> None:
+    code = "7K2M-9QXA-04RT-B6WE"
+    hashed = hash_recovery_code(code, KEY)
+    assert hashed != hash_recovery_code(code, "another secret")
+    assert hashed not in find_hashes(code, KEY)
 
 
 def test_the_encoding_is_fixed() -> None:

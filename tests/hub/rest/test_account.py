@@ -8,11 +8,11 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from websockets.asyncio.client import connect
 
-from db.models import AuditLog, SecondFactor
+from db.models import AuditLog, RecoveryCode, SecondFactor
 from db.queries.accounts import credentials
 from db.queries.exams import rosters
 from db.queries.exams.rosters import RosterLine
-from hub.auth.tickets import draw_code, hash_code
+from hub.auth.tickets import draw_code, hash_exam_code, hash_recovery_code
 from hub.settings import HubSettings
 from protocol import console
 from protocol.codec import Encoding, encode
@@ -121,13 +121,13 @@ async def test_the_old_password_cannot_be_guessed_through_an_open_session(grace:
     assert answers == [400] * 10 + [429] * 2
 
 
-async def test_an_exam_code_does_not_open_the_account(users: Users, engine: AsyncEngine) -> None:
+async def test_an_exam_code_does_not_open_the_account(users: Users, engine: AsyncEngine, settings: HubSettings) -> None:
     code = draw_code()
     async with engine.begin() as conn:
         exam_id = await factories.make_exam(conn, await factories.make_user(conn, role=Role.TEACHER))
         student = await factories.make_user(conn)
         await rosters.enroll(conn, exam_id, [RosterLine(student)])
-        await credentials.replace_codes(conn, exam_id, {student: hash_code(code)})
+        await credentials.replace_codes(conn, exam_id, {student: hash_exam_code(code, settings.keys.data)})
     ada = await users.sign_in_by_code(code)
     assert (await ada.get("/auth/sessions")).status_code == 403
     body = {"old_password": PASSWORD, "new_password": NEW_PASSWORD}
@@ -179,13 +179,15 @@ async def test_asking_for_a_code_is_not_a_failure(users: Users, grace: Caller) -
     assert (await sign_in(users, totp=recovery[0])).status_code == 200
 
 
-async def test_the_database_has_no_secret_in_plain_text(grace: Caller, engine: AsyncEngine) -> None:
+async def test_the_database_has_secrets_encrypted_and_codes_as_keyed_hashes(
+    grace: Caller, engine: AsyncEngine, settings: HubSettings
+) -> None:
     app, recovery = await enroll(grace)
     async with engine.connect() as conn:
         sealed = (await conn.execute(select(SecondFactor.sealed))).scalar_one()
-        codes = str((await conn.execute(text("SELECT array_agg(recovery_codes::text) FROM recovery_codes"))).scalar())
+        stored = set((await conn.execute(select(RecoveryCode.hash))).scalars())
     assert app.byte_secret() not in sealed
-    assert not any(code in codes for code in recovery)
+    assert stored == {hash_recovery_code(code, settings.keys.data) for code in recovery}
 
 
 async def test_removing_needs_the_password_and_a_code(users: Users, grace: Caller) -> None:
