@@ -9,7 +9,7 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from importlib.metadata import version
 from typing import Final, cast
@@ -23,6 +23,7 @@ from hub import metrics, network_faults
 from hub.app import create_hub
 from hub.drain import HubDrain
 from hub.garbage import tune_garbage_collection
+from hub.pages.headers import ANSWER_HEADERS, answer_headers
 from hub.server.http import PromptHttp
 from hub.server.metrics_port import serve_metrics
 from hub.server.turns import ACCEPT_PER_TURN
@@ -113,8 +114,14 @@ def lengthen_backlog(server: uvicorn.Server) -> None:
             same.listen(BACKLOG)
 
 
-def configure(app: Litestar, host: str, port: int, unfinished_bytes: int = UNFINISHED_BYTES) -> uvicorn.Config:
-    """Configure the server of one hub process. Port 0 means a free port."""
+def configure(
+    app: Litestar,
+    host: str,
+    port: int,
+    unfinished_bytes: int = UNFINISHED_BYTES,
+    headers: Iterable[tuple[bytes, bytes]] = ANSWER_HEADERS,
+) -> uvicorn.Config:
+    """Configure the server of one hub process. Port 0 means a free port. Answers without the app have `headers`."""
     unfinished = UnfinishedBytes(unfinished_bytes)
     metrics.UNFINISHED_BYTES.set_function(lambda: unfinished.total)
     return uvicorn.Config(
@@ -128,8 +135,8 @@ def configure(app: Litestar, host: str, port: int, unfinished_bytes: int = UNFIN
         # The app reads the headers of proxies (hub/server/edge.py).
         proxy_headers=False,
         backlog=ACCEPT_PER_TURN,
-        http=cast("type[asyncio.Protocol]", partial(PromptHttp, unfinished=unfinished)),
-        ws=cast("type[asyncio.Protocol]", partial(ClosingWebSocket, unfinished=unfinished)),
+        http=cast("type[asyncio.Protocol]", partial(PromptHttp, unfinished=unfinished, answer_headers=headers)),
+        ws=cast("type[asyncio.Protocol]", partial(ClosingWebSocket, unfinished=unfinished, answer_headers=headers)),
         ws_max_size=SOCKET_BYTES,
         # Clients batch events; deflate would need 37 KiB a socket and allow compression bombs.
         ws_per_message_deflate=False,
@@ -146,7 +153,8 @@ async def run(settings: HubSettings) -> None:
     log.info("hub starts", host=settings.host, port=settings.port, version=version("veritas-proctor"))
     _warn(settings)
     app, drain = create_hub(settings)
-    config = configure(app, settings.host, settings.port, settings.unfinished_bytes)
+    headers = answer_headers(settings.public_url)
+    config = configure(app, settings.host, settings.port, settings.unfinished_bytes, headers)
     note_unretrieved(asyncio.get_running_loop(), partial(network_faults.note, "server_connection_lost"))
     with serve_metrics(metrics.REGISTRY, settings.metrics_host, settings.metrics_port):
         await HubServer(config, drain).serve()

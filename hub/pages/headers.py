@@ -1,4 +1,4 @@
-"""The security headers of every page: no code from other hosts, no frames, no referrer.
+"""The security headers of every page and answer: no code from other hosts, no frames, no referrer.
 
 Pure. Inline scripts must never be allowed, so that text which becomes markup by mistake cannot run a script.
 """
@@ -8,6 +8,16 @@ from typing import Final
 
 NOTHING_ALLOWED: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 """The policy of answers that are no page: a browser that shows one runs and loads nothing."""
+
+ANSWER_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", NOTHING_ALLOWED.encode()),
+    (b"referrer-policy", b"no-referrer"),
+)
+"""What every answer has unless its route says something else."""
+
+HSTS: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 _HOST: Final = re.compile(r"[A-Za-z0-9.\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 
@@ -51,6 +61,11 @@ def content_policy(host: str) -> str:
             "frame-ancestors 'none'",
         ]
     )
+
+
+def answer_headers(public_url: str) -> tuple[tuple[bytes, bytes], ...]:
+    """Return what every answer has at this public address, if there is one: it is reached over TLS only."""
+    return (*ANSWER_HEADERS, HSTS) if public_url else ANSWER_HEADERS
 
 
 def page_headers(host: str) -> dict[str, str]:

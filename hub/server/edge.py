@@ -16,7 +16,7 @@ from litestar.types import Receive, Scope, Send
 
 from hub.auth.limits import network_of
 from hub.log_limit import LogLimit
-from hub.pages.headers import NOTHING_ALLOWED
+from hub.pages.headers import answer_headers
 from hub.server.proxies import UNIX, Proxies, read_address
 from hub.server.turns import RequestTurns
 from hub.server.websocket import IS_GONE
@@ -24,17 +24,8 @@ from hub.settings import HubSettings
 
 log = structlog.get_logger(__name__)
 
-HSTS: Final = b"max-age=31536000; includeSubDomains"
 HEALTH: Final = "/health"
 """This path and those below it answer for any host: load balancers use an address. They show no personal data."""
-
-ANSWER_HEADERS: Final = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"cache-control", b"no-store"),
-    (b"content-security-policy", NOTHING_ALLOWED.encode()),
-    (b"referrer-policy", b"no-referrer"),
-)
-"""What every answer has unless its route says something else."""
 
 _PROXY_HEADERS: Final = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"})
 
@@ -46,6 +37,7 @@ class Edge:
         self._proxies = Proxies(settings.trusted_proxies)
         self._public_url = settings.public_url
         self._host = settings.public_host
+        self._headers = answer_headers(settings.public_url)
         self._clock = clock
         self._limit = LogLimit()
 
@@ -96,7 +88,7 @@ class Edge:
             "detail": f"Open {self._public_url} instead.",
             "code": "misdirected",
         }
-        headers = [(b"content-type", b"application/problem+json"), *self._answer_headers()]
+        headers = [(b"content-type", b"application/problem+json"), *self._headers]
         start: Any = {"type": f"{prefix}.response.start", "status": 421, "headers": headers}
         body: Any = {"type": f"{prefix}.response.body", "body": json.dumps(problem).encode(), "more_body": False}
         await send(start)
@@ -108,11 +100,7 @@ class Edge:
             return
         headers = list(message.get("headers", ()))
         present = {name.lower() for name, _ in headers}
-        message["headers"] = headers + [pair for pair in self._answer_headers() if pair[0] not in present]
-
-    def _answer_headers(self) -> list[tuple[bytes, bytes]]:
-        hsts = [(b"strict-transport-security", HSTS)] if self._public_url else []
-        return [*ANSWER_HEADERS, *hsts]
+        message["headers"] = headers + [pair for pair in self._headers if pair[0] not in present]
 
     def _warn(self, peer: str) -> None:
         """Log an untrusted peer that sends proxy headers; its address only if it is one of a local network."""

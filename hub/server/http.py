@@ -9,6 +9,7 @@ be is the route's own limit.
 import json
 import weakref
 from asyncio import TimerHandle, Transport
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, Final, cast
 
@@ -17,6 +18,7 @@ from uvicorn._types import HTTPScope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from hub import metrics, network_faults
+from hub.pages.headers import ANSWER_HEADERS
 from hub.server.unfinished import UnfinishedBytes
 from hub.server.websocket import IS_GONE
 
@@ -57,9 +59,16 @@ class PromptHttp(HttpToolsProtocol):
     linger_s = LINGER_S
     _deadline: TimerHandle | None = None
 
-    def __init__(self, *args: Any, unfinished: UnfinishedBytes | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        unfinished: UnfinishedBytes | None = None,
+        answer_headers: Iterable[tuple[bytes, bytes]] = ANSWER_HEADERS,
+        **options: Any,
+    ) -> None:
         super().__init__(*args, **options)
         self._unfinished = unfinished or UnfinishedBytes()
+        self._answer_headers = answer_headers
         self._unparsed = b""
         self._is_scheduled = False
         self._is_refused = False
@@ -147,7 +156,7 @@ class PromptHttp(HttpToolsProtocol):
                 self._refuse_headers()
             else:
                 network_faults.note("bad_request")
-                self.send_400_response("Invalid HTTP request received.")
+                self._refuse(HTTPStatus.BAD_REQUEST, "bad_request", "This is not a valid HTTP request.")
             return
         if not self._is_complete:
             # Trailers are kept by the parser as headers are, and an endless one is copied for each piece of it.
@@ -262,9 +271,10 @@ class PromptHttp(HttpToolsProtocol):
         retry = f"retry-after: {RETRY_S}\r\n" if status is HTTPStatus.SERVICE_UNAVAILABLE else ""
         head = (
             f"HTTP/1.1 {int(status)} {status.phrase}\r\ncontent-type: application/problem+json\r\n"
-            f"content-length: {len(body)}\r\n{retry}connection: close\r\n\r\n"
+            f"content-length: {len(body)}\r\n{retry}connection: close\r\n"
         )
-        self.transport.write(head.encode() + body)
+        common = b"".join(b"%b: %b\r\n" % header for header in self._answer_headers)
+        self.transport.write(head.encode() + common + b"\r\n" + body)
         self.flow.resume_reading()
         self._deadline = self.loop.call_later(self.linger_s, self.transport.close)
 

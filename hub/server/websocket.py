@@ -8,7 +8,8 @@ spread over time (docs/wire/README.md). Never interprets a message.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any, Final
 
 from uvicorn._types import ASGIReceiveEvent, WebSocketReceiveEvent
@@ -16,10 +17,11 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.exceptions import ProtocolError
 from websockets.frames import CTRL_OPCODES, Frame
 from websockets.frames import CloseCode as StandardCode
-from websockets.http11 import Request
+from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
 from hub import metrics, network_faults
+from hub.pages.headers import ANSWER_HEADERS
 from hub.server.frame_budget import PIECE_BYTES, FrameBudget
 from hub.server.unfinished import UnfinishedBytes
 from protocol.codes import CloseCode
@@ -52,17 +54,30 @@ class _OverBudget(ProtocolError):
 
 
 class BudgetedFrames(ServerProtocol):
-    """Parses frames, and fails the connection with 1008 at the first one that is over the budget."""
+    """Parses frames, and fails the connection with 1008 at the first one that is over the budget.
 
-    def __init__(self, clock: Callable[[], float], logger: logging.Logger) -> None:
+    A refused handshake is answered with the headers of every answer.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float], logger: logging.Logger, answer_headers: Iterable[tuple[bytes, bytes]]
+    ) -> None:
         super().__init__(max_size=HELLO_BYTES, logger=logger)
         self._clock = clock
         self._budget = FrameBudget()
+        self._answer_headers = answer_headers
 
     def admit(self, max_size: int) -> None:
         """Allow frames of this size, and the rate of a known peer."""
         self.max_message_size = max_size
         self._budget.admit(self._clock())
+
+    def send_response(self, response: Response) -> None:
+        """Answer a handshake."""
+        if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+            for name, value in self._answer_headers:
+                response.headers.setdefault(name.decode(), value.decode())
+        super().send_response(response)
 
     def recv_frame(self, frame: Frame) -> None:
         """Count a frame that is no complete message, then process it."""
@@ -82,9 +97,15 @@ class ClosingWebSocket(WebSocketsSansIOProtocol):
     abort_after = 60.0
     """Seconds for which unread frames and a close code stay in the buffer of a peer that does not read."""
 
-    def __init__(self, *args: Any, unfinished: UnfinishedBytes | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        unfinished: UnfinishedBytes | None = None,
+        answer_headers: Iterable[tuple[bytes, bytes]] = ANSWER_HEADERS,
+        **options: Any,
+    ) -> None:
         super().__init__(*args, **options)
-        self.conn = BudgetedFrames(self.loop.time, self.logger)
+        self.conn = BudgetedFrames(self.loop.time, self.logger, answer_headers)
         self._fragments = bytearray()
         self._unfinished = unfinished or UnfinishedBytes()
         self._held_bytes = 0

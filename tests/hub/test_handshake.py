@@ -2,6 +2,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import Any, Never
 
+import httpx
 import msgspec
 import pytest
 from litestar import Litestar
@@ -13,6 +14,7 @@ from hub import metrics
 from hub.app import create_app
 from hub.handshake import Gate, Refusal, needs_ticket
 from hub.ingest.budget import Budget
+from hub.pages.headers import ANSWER_HEADERS
 from hub.settings import HubSettings
 from hub.timing import Timing
 from protocol.codec import Encoding, encode
@@ -70,6 +72,20 @@ def test_an_origin_that_any_page_can_have_needs_a_ticket(origin: str | None, wan
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_foreign_origin_is_refused_at_both_sockets(url: str, path: str) -> None:
     assert (await refused_handshake(url, path, origin="http://evil.example")).response.status_code == 403
+
+
+async def test_every_refused_handshake_has_the_headers_of_every_answer(app: Litestar, url: str) -> None:
+    foreign = await refused_handshake(url, "/ws/monitor", origin="http://evil.example")
+    no_route = await refused_handshake(url, "/ws/nothing")
+    async with httpx.AsyncClient() as client:
+        no_key = await client.get(f"{url}/ws/monitor", headers={"Connection": "Upgrade", "Upgrade": "websocket"})
+    gate_of(app).is_draining = True
+    draining = await refused_handshake(url, "/ws/console")
+    refused = [error.response for error in (foreign, no_route, draining)]
+    assert [*(answer.status_code for answer in refused), no_key.status_code] == [403, 403, 503, 400]
+    for headers in (*(answer.headers for answer in refused), no_key.headers):
+        for name, value in ANSWER_HEADERS:
+            assert headers.get(name.decode()) == value.decode()
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,6 +11,8 @@ from websockets.exceptions import InvalidStatus
 
 from hub.app import create_app
 from hub.auth.passwords import Passwords
+from hub.main import configure
+from hub.pages.headers import answer_headers
 from hub.server.edge import Edge
 from hub.settings import HubSettings
 from protocol.roles import Role
@@ -60,6 +63,17 @@ async def test_a_public_hub_answers_for_its_own_host_only(public: httpx.AsyncCli
     assert refused.headers["strict-transport-security"]
     assert (await public.get("/exams", headers={"X-Forwarded-Host": "evil.example"})).status_code == 421
     assert (await public.get("/exams", headers={"Host": "EXAM.example:443"})).status_code == 401
+
+
+async def test_an_answer_of_the_parser_of_a_public_hub_asks_for_tls_too(settings: HubSettings) -> None:
+    app = create_app(settings)
+    config = configure(app, "127.0.0.1", 0, headers=answer_headers(settings.public_url))
+    async with serve(app, http=config.http) as address, asyncio.timeout(5):
+        reader, writer = await asyncio.open_connection(*address.split(":"))
+        writer.write(b"no http\r\n\r\n")
+        answer = await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+    assert b"strict-transport-security: max-age=31536000; includeSubDomains\r\n" in answer
 
 
 async def test_health_checks_may_come_by_address(public: httpx.AsyncClient) -> None:

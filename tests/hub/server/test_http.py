@@ -12,6 +12,7 @@ from websockets.asyncio.client import connect
 
 from hub import metrics, sockets
 from hub.errors import exception_handlers
+from hub.pages.headers import ANSWER_HEADERS
 from hub.server.http import PromptHttp
 from hub.server.unfinished import UnfinishedBytes
 from tests.hub.serving import serve
@@ -24,6 +25,7 @@ class Hurried(PromptHttp):
 
     headers_s = 0.1
     request_s = 0.1
+    linger_s = 0.2
     latest: "Hurried"
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it too
@@ -165,6 +167,42 @@ async def test_a_request_that_was_answered_early_gets_no_second_answer(address: 
     assert (answers[:13], answers.count(b"HTTP/1.1 ")) == (b"HTTP/1.1 404 ", 1)
 
 
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [(b"\x16\x03\x01 hello\r\n\r\n", b"400"), (b"GET /" + b"x" * 40_000, b"431")],
+    ids=["no http", "too long"],
+)
+async def test_an_answer_of_the_parser_has_the_headers_of_every_answer(
+    address: str, sent: bytes, status: bytes
+) -> None:
+    async with asyncio.timeout(5), tcp(address) as (reader, writer):
+        writer.write(sent)
+        head = (await reader.readuntil(b"\r\n\r\n")).splitlines()
+    assert head[0].startswith(b"HTTP/1.1 " + status)
+    assert {name + b": " + value for name, value in ANSWER_HEADERS} <= set(head)
+
+
+async def test_a_request_that_was_answered_early_and_goes_on_as_no_http_gets_no_second_answer(address: str) -> None:
+    head = HEAD.replace(b"content-length: 7", b"transfer-encoding: chunked").replace(b"POST /", b"POST /nowhere")
+    received = []
+    with contextlib.suppress(ConnectionResetError):
+        async with asyncio.timeout(5), tcp(address) as (reader, writer):
+            writer.write(head + b"7\r\n")
+            received.append(await reader.readuntil(b"}"))
+            writer.write(b'"hallo"\r\nno size\r\n')
+            received.append(await reader.read())
+    answers = b"".join(received)
+    assert (answers[:13], answers.count(b"HTTP/1.1 ")) == (b"HTTP/1.1 404 ", 1)
+
+
+async def test_what_follows_a_finished_request_and_is_no_http_gets_an_answer_too(address: str) -> None:
+    async with asyncio.timeout(5), tcp(address) as (reader, writer):
+        writer.write(HEAD + b'"hallo"')
+        await reader.readuntil(b"hallo")
+        writer.write(b"\x16\x03\x01 hello\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+
+
 async def test_headers_within_their_limit_are_taken(address: str) -> None:
     async with asyncio.timeout(5), tcp(address) as (reader, writer):
         lines = b"".join(b"x-%d: %s\r\n" % (number, b"y" * 150) for number in range(190))
@@ -287,6 +325,7 @@ async def test_the_oldest_unfinished_body_is_refused_with_503_when_there_are_too
         answer = await old.read()
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"retry-after: 5" in answer
+        assert b"x-content-type-options: nosniff" in answer
         send_new.write(b"x" * 50_000 + b'"' + (b"\r\n0\r\n\r\n" if chunked else b""))
         assert (await new.readuntil(b"500000")).startswith(b"HTTP/1.1 201")
         assert unfinished.total == 0
