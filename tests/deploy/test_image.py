@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+import shlex
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ SECRETS = {
     "VERITAS_OWNER_PASSWORD": "two",
     "VERITAS_HUB_PASSWORD": "three",
     "VERITAS_WORKER_PASSWORD": "four",
+    "VERITAS_REDIS_PASSWORD": "five",
 }
 
 
@@ -110,8 +112,37 @@ def test_each_service_connects_with_its_own_role(service: str, role: str) -> Non
     shown = _service(service, passwords)
     own = passwords[f"VERITAS_{role.upper()}_PASSWORD"]
     assert f"postgresql://veritas_{role}:{own}@postgres:5432/veritas" in shown
-    others = [name for name in passwords if name.endswith("_PASSWORD") and passwords[name] != own]
+    assert f"redis://:{passwords['VERITAS_REDIS_PASSWORD']}@valkey:6379/0" in shown
+    shared = {f"VERITAS_{role.upper()}_PASSWORD", "VERITAS_REDIS_PASSWORD"}
+    others = [name for name in passwords if name.endswith("_PASSWORD") and name not in shared]
     assert [name for name in others if passwords[name] in shown] == []
+
+
+def test_valkey_answers_only_with_its_password_and_shows_it_to_no_one(tmp_path: Path) -> None:
+    passwords = {name: secrets.token_hex(8) for name in SECRETS}
+    own = passwords["VERITAS_REDIS_PASSWORD"]
+    shown = _service("valkey", passwords)
+    assert [name for name in passwords if passwords[name] in shown] == ["VERITAS_REDIS_PASSWORD"]
+    port = str(free_port())
+    argv = [*_list(shown, "command")[1:], "--bind", "127.0.0.1", "--port", port, "--dir", str(tmp_path)]
+    server = subprocess.Popen(["redis-server", *argv], stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None
+        assert any("Ready to accept connections" in line for line in server.stdout)
+        check = ["redis-cli", "-p", port, *_list(shown, "test")[2:]]
+        asked = {name: _ask(check, password) for name, password in (("none", ""), ("wrong", "four"), ("own", own))}
+        assert asked == {"none": False, "wrong": False, "own": True}
+        assert own not in Path(f"/proc/{server.pid}/cmdline").read_text()
+    finally:
+        server.terminate()
+        server.communicate(timeout=STOP_S)
+
+
+def test_the_health_check_of_valkey_has_its_password() -> None:
+    shown = _service("valkey", SECRETS)
+    assert _list(shown, "test")[:2] == ["CMD", "valkey-cli"]
+    # The second name is that of older versions.
+    assert {"VALKEYCLI_AUTH: five", "REDISCLI_AUTH: five"} <= {line.strip() for line in shown.splitlines()}
 
 
 @pytest.mark.parametrize("missing", SECRETS)
@@ -125,6 +156,18 @@ def _service(name: str, environ: dict[str, str]) -> str:
     """Return the lines of one service in the resolved compose file."""
     services = re.split(r"^  (?=\w)", _compose(environ).stdout.partition("services:\n")[2], flags=re.MULTILINE)
     return next(lines for lines in services if lines.startswith(f"{name}:"))
+
+
+def _list(service: str, name: str) -> list[str]:
+    """Return the items of one list of a service in the resolved compose file."""
+    items = re.search(rf"^ +{name}:\n((?: +- .*\n)+)", service, re.MULTILINE)
+    assert items is not None, service
+    return [shlex.split(line.strip().removeprefix("- "))[0] for line in items[1].splitlines()]
+
+
+def _ask(check: list[str], password: str) -> bool:
+    environ = os.environ | {"REDISCLI_AUTH": password} if password else None
+    return subprocess.run(check, env=environ, capture_output=True, check=False).returncode == 0
 
 
 def _owner_of(pid: int) -> int:
