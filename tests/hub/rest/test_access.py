@@ -3,14 +3,16 @@
 import importlib
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import pytest
 from litestar import Litestar
 from litestar.routes import HTTPRoute
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
@@ -48,6 +50,10 @@ TABLES = {
 }
 ROWS: list[Row] = [row for rows in TABLES.values() for row in rows]
 
+AUDIT = {"audit_logs", "audit_sources"}
+OF_THE_HUB = {"hub_leases"}
+"""What a hub renews by itself at any time."""
+
 STAFF = (STRANGER, CREATOR, ADMIN)
 
 
@@ -65,12 +71,17 @@ async def setup(users: Users, engine: AsyncEngine) -> AccessSetup:
     return await AccessSetup(users, engine).open()
 
 
-async def call_route(setup: AccessSetup, row: Row, name: str) -> str | None:
-    """Call a route as one caller; return what is wrong with the answer, or None."""
+async def prepare_call(setup: AccessSetup, row: Row, name: str) -> Callable[[], Awaitable[httpx.Response]]:
+    """Create what the call of a route by one caller needs; return the call."""
     caller = await setup.new_session(name) if row.in_new_session else setup.callers[name]
     call = Call() if row.fill is None else await row.fill(setup, name)
     path = re.sub(r"\{(\w+)(:\w+)?\}", lambda match: str({**setup.ids, **call.params}[match[1]]), row.path)
-    answer = await caller.request(row.method, path, call.body, call.query)
+    return partial(caller.request, row.method, path, call.body, call.query)
+
+
+async def call_route(setup: AccessSetup, row: Row, name: str) -> str | None:
+    """Call a route as one caller; return what is wrong with the answer, or None."""
+    answer = await (await prepare_call(setup, row, name))()
     if answer.status_code != row.expect[name]:
         return f"{row.route} to {name}: {answer.status_code}, not {row.expect[name]}: {answer.text[:200]}"
     leaked = [key for key in ("exam_id", "attempt_id", "flag_id", "stream_id") if str(setup.ids[key]) in answer.text]
@@ -83,6 +94,51 @@ async def count_audited(setup: AccessSetup) -> int:
     """Count the audit rows with an address."""
     async with setup.engine.connect() as conn:
         return int((await conn.execute(select(func.count()).where(AuditLog.ip.is_not(None)))).scalar_one())
+
+
+async def read_versions(setup: AccessSetup) -> dict[str, str]:
+    """Return for each table a digest that differs after any change of a row."""
+    async with setup.engine.connect() as conn:
+        tables = "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
+        names = await conn.execute(text(f"{tables} AND relnamespace = 'public'::regnamespace"))
+        digest = "md5(string_agg(tableoid || ' ' || ctid || ' ' || xmin, ',' ORDER BY tableoid, ctid))"
+        each = [f"SELECT '{name}', {digest} FROM {name}" for name in names.scalars() if name not in OF_THE_HUB]
+        return {row[0]: row[1] for row in await conn.execute(text(" UNION ALL ".join(each)))}
+
+
+async def find_changes(setup: AccessSetup, row: Row, name: str) -> set[str]:
+    """Call a route as one caller; return the tables whose rows changed meanwhile."""
+    call = await prepare_call(setup, row, name)
+    before = await read_versions(setup)
+    assert (await call()).status_code == row.expect[name]
+    after = await read_versions(setup)
+    return {table for table in after if after[table] != before[table]}
+
+
+@pytest.mark.parametrize("table", TABLES)
+async def test_a_get_changes_nothing_but_the_audit_log(setup: AccessSetup, table: str) -> None:
+    wrong = []
+    for row in (row for row in TABLES[table] if row.method == "GET"):
+        for name in (name for name in CALLERS if row.expect.get(name, 404) < 400):
+            changed = await find_changes(setup, row, name)
+            # Not all callers of an audited route see what is audited.
+            if changed - (AUDIT if row.is_audited else set()):
+                wrong.append(f"{row.route} by {name}: {sorted(changed)}")
+    assert wrong == []
+
+
+async def test_reading_the_paper_of_a_monitored_exam_changes_nothing_but_its_record(setup: AccessSetup) -> None:
+    waiver = {"id": str(uuid4()), "reason": "the network blocks sockets"}
+    path = f"/teacher/attempts/{setup.attempt_id}/waiver"
+    assert (await setup.callers[CREATOR].post(path, waiver)).is_success
+    (row,) = (row for row in ROWS if row.route == "GET /student/exams/{attempt_id:uuid}")
+    assert await find_changes(setup, row, STUDENT) == {"monitoring_events"}
+    assert await find_changes(setup, row, STUDENT) == set()
+
+
+async def test_the_law_of_reads_sees_a_change(setup: AccessSetup) -> None:
+    (row,) = (row for row in ROWS if row.route == "PATCH /exams/{exam_id:uuid}")
+    assert {"exams", *AUDIT} <= await find_changes(setup, row, CREATOR)
 
 
 @pytest.mark.parametrize("table", TABLES)
