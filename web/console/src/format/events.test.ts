@@ -2,10 +2,17 @@ import { describe, expect, it } from "vitest";
 import { EVENT_MEANINGS } from "@veritas/shared/wire/constants.ts";
 import { EVENTS } from "../texts/events.ts";
 import { eventDetail, eventText } from "./events.ts";
+import { readable } from "./names.ts";
 
 describe("an event", () => {
   it("has a name, a readable one if its type is unknown", () => {
     expect([eventText("tab_hidden"), eventText("seat_moved")]).toEqual(["Exam tab hidden", "Seat moved"]);
+  });
+
+  it.each(["constructor", "toString"])("has a readable name for the type %s, which every object inherits", (type) => {
+    expect(eventText(type)).toBe(readable(type));
+    expect(eventDetail("clock_mismatch", { kind: type })).toBe(readable(type));
+    expect(eventDetail(type, JSON.parse('{"__proto__": {"chars": 5}}') as Record<string, unknown>)).toBe("");
   });
 
   it("has a name for every type of the protocol", () => {

@@ -1,5 +1,6 @@
 /** Events of an attempt in words: the type, and what its payload contains. Pure. */
 
+import { own } from "@veritas/shared/lookup/own.ts";
 import { formatSpan } from "@veritas/shared/time.ts";
 import { CLOCKS, DETAILS, EVENTS } from "../texts/events.ts";
 import { readable } from "./names.ts";
@@ -8,7 +9,7 @@ import { count, percent, shorten } from "./numbers.ts";
 type Payload = Readonly<Record<string, unknown>>;
 
 export function eventText(type: string): string {
-  return EVENTS[type] ?? readable(type);
+  return own(EVENTS, type) ?? readable(type);
 }
 
 type Format = (value: never, data: Payload, type: string) => string | null;
@@ -27,7 +28,11 @@ const FIELDS: readonly (readonly [field: string, type: "number" | "string" | "bo
   ["silent_ms", "number", (ms: number) => DETAILS.silent(formatSpan(ms))],
   ["lost", "number", (lost: number, { of }) => (typeof of === "number" ? DETAILS.share(lost, of) : null)],
   ["connected", "boolean", (isConnected: boolean) => (isConnected ? DETAILS.connected : null)],
-  ["kind", "string", (kind: string, _, type) => (type === "clock_mismatch" ? (CLOCKS[kind] ?? readable(kind)) : null)],
+  [
+    "kind",
+    "string",
+    (kind: string, _, type) => (type === "clock_mismatch" ? (own(CLOCKS, kind) ?? readable(kind)) : null),
+  ],
   ["by", "string", (by: string) => DETAILS.by(by)],
   ["from", "number", (seq: number, _, type) => (type === "clock_mismatch" ? null : DETAILS.from(seq))],
   ["reason", "string", (reason: string) => reason],
@@ -36,7 +41,7 @@ const FIELDS: readonly (readonly [field: string, type: "number" | "string" | "bo
 /** The payload of an event in words; empty when there is nothing to show. */
 export function eventDetail(type: string, data: Payload): string {
   const parts = FIELDS.map(([field, kind, format]) => {
-    const value = data[field];
+    const value = own(data, field);
     if (value === undefined || value === null || (kind !== "any" && typeof value !== kind)) return null;
     return format(value as never, data, type);
   });

@@ -7,6 +7,7 @@ import {
   labelText,
   numberName,
   numberValue,
+  readable,
   ruleText,
   statusText,
   studentName,
@@ -26,6 +27,12 @@ describe("names", () => {
       "Seat moved",
       "Left the room",
     ]);
+  });
+
+  it.each(["constructor", "toString", "__proto__"])("are readable for %s, which every object inherits", (name) => {
+    const texts = [statusText(name), decisionText(name), labelText(name), ruleText(name), numberName(name)];
+    expect(texts).toEqual(Array(5).fill(readable(name)));
+    expect(labelMeaning(name)).toBe("");
   });
 
   it("give integrity a level", () => {

@@ -1,5 +1,6 @@
 /** Names of values that the hub sends, for the user. A value without a name is shown readably. Pure. */
 
+import { own } from "@veritas/shared/lookup/own.ts";
 import { INTEGRITY_ABOVE, RULE_TITLES } from "@veritas/shared/wire/constants.ts";
 import { DECISIONS, FLAG_NUMBERS, INTEGRITY, LABELS, NO_LABEL, NOT_STARTED, STATUSES, UNITS } from "../texts/words.ts";
 import { percent } from "./numbers.ts";
@@ -18,11 +19,11 @@ export function capitalized(name: string): string {
 
 /** The name of an attempt's status; null is an attempt that has not started. */
 export function statusText(status: string | null): string {
-  return status === null ? NOT_STARTED : (STATUSES[status] ?? readable(status));
+  return status === null ? NOT_STARTED : (own(STATUSES, status) ?? readable(status));
 }
 
 export function decisionText(status: string): string {
-  return DECISIONS[status] ?? readable(status);
+  return own(DECISIONS, status) ?? readable(status);
 }
 
 export type IntegrityLevel = keyof typeof INTEGRITY.levels;
@@ -39,22 +40,22 @@ export function integrityText(score: number | null): string {
 }
 
 export function labelText(label: string | null): string {
-  return label === null ? NO_LABEL.name : (LABELS[label]?.name ?? readable(label));
+  return label === null ? NO_LABEL.name : (own(LABELS, label)?.name ?? readable(label));
 }
 
 /** What a label means, for a tooltip. */
 export function labelMeaning(label: string | null): string {
-  return label === null ? NO_LABEL.means : (LABELS[label]?.means ?? "");
+  return label === null ? NO_LABEL.means : (own(LABELS, label)?.means ?? "");
 }
 
 /** The name of a rule: the hub's `name` if it sends one, else by its id. */
 export function ruleText(rule: string, name?: string): string {
-  return capitalized(name || (titles[rule] ?? readable(rule)));
+  return capitalized(name || (own(titles, rule) ?? readable(rule)));
 }
 
 /** The name of a number of a flag, its unit last: `limit_s` → `Limit (s)`. */
 export function numberName(name: string): string {
-  const known = FLAG_NUMBERS[name];
+  const known = own(FLAG_NUMBERS, name);
   if (known !== undefined) return known;
   const unit = UNITS.find(([ending]) => name.endsWith(ending));
   return unit === undefined ? readable(name) : `${readable(name.slice(0, -unit[0].length))} (${unit[1]})`;

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { makeAttempt } from "../testing.ts";
 import type { Receipt, RecordView } from "../types.ts";
 import { ResultView } from "./result-view.tsx";
+import { recordTexts, resultTexts } from "./texts.ts";
 
 const { api, login } = vi.hoisted(() => ({
   api: { get: vi.fn() },
@@ -165,4 +166,9 @@ test("a sign-in with a code has no list to return to", () => {
   expect(onLeave).toHaveBeenCalled();
   login.examId.value = "exam";
   expect(text(show({ status: "completed" }))).not.toContain("Back to your exams");
+});
+
+test.each(["constructor", "toString"])("the name %s, which every object inherits, is shown as it is", (name) => {
+  const { eventName, flagStatus } = recordTexts;
+  expect([eventName(name), flagStatus(name), resultTexts.heading(name)]).toEqual([name, name, name]);
 });

@@ -1,4 +1,5 @@
 // Every text of the views after the exam, in one place for translation. Unknown names are shown as they are.
+import { own } from "@veritas/shared/lookup/own.ts";
 import type { Tone } from "@veritas/shared/ui/index.ts";
 
 const count = (n: number, noun: string): string => `${n} ${n === 1 ? noun : `${noun}s`}`;
@@ -73,8 +74,8 @@ const EVENTS: { readonly [type: string]: string } = {
 };
 
 export const resultTexts = {
-  status: (status: string) => STATUSES[status] ?? spaced(status),
-  heading: (status: string) => HEADINGS[status] ?? STATUSES[status] ?? spaced(status),
+  status: (status: string) => own(STATUSES, status) ?? spaced(status),
+  heading: (status: string) => own(HEADINGS, status) ?? own(STATUSES, status) ?? spaced(status),
   handedIn: "Handed in",
   handedInHeading: "Your exam is handed in",
   closing: "Your exam is over",
@@ -112,7 +113,7 @@ export const recordTexts = {
   covered: (share: number | null) => (share === null ? "not known" : `${Math.round(share * 100)} % covered`),
   coverageHelp:
     "The share of the exam during which your page was connected. Time without a connection does not count against you.",
-  integrityOf: (status: string) => INTEGRITY[status] ?? { text: spaced(status), tone: "neutral" as Tone },
+  integrityOf: (status: string) => own(INTEGRITY, status) ?? { text: spaced(status), tone: "neutral" as Tone },
   notReleased: "Not released yet",
   notReleasedHelp: "Not released yet. It appears here when it is released.",
   notGraded: "Not graded yet.",
@@ -125,12 +126,12 @@ export const recordTexts = {
   noFlags: "No flags.",
   noFlagsYet:
     "No flags to show yet. Flags appear after a reviewer has decided about them, or when the results are released.",
-  flagStatus: (status: string) => FLAG_STATUSES[status] ?? spaced(status),
+  flagStatus: (status: string) => own(FLAG_STATUSES, status) ?? spaced(status),
   nothingRecorded: "No recorded events are stored: nothing was recorded, or the events were deleted after their time.",
   recorded: "What was recorded",
   event: "Event",
   count: "Count",
   first: "First",
   last: "Last",
-  eventName: (type: string) => EVENTS[type] ?? spaced(type),
+  eventName: (type: string) => own(EVENTS, type) ?? spaced(type),
 } as const;

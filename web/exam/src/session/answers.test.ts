@@ -20,6 +20,29 @@ test("blank text and no choice are not an answer, zero is", () => {
   expect(unanswered([item("a"), item("b")], { a: "x" }).map((entry) => entry.item)).toEqual(["b"]);
 });
 
+describe.each(["__proto__", "constructor", "toString"])("a question with the name %s", (name) => {
+  const answer = { item: name, value: "here", at: 0, isStored: false };
+  const saved = { value: "server", revision: 1, saved_at: 10_000, stream: "other" };
+  const asSent = JSON.parse(`{"${name}": ${JSON.stringify(saved)}}`) as Record<string, typeof saved>;
+
+  test("is not answered before it is", () => {
+    expect(isAnswered(item(name), {})).toBe(false);
+    expect(isAnswered(item(name), savedValues(asSent))).toBe(true);
+  });
+
+  test("takes the answer of this device where the server has none, and no object changes", () => {
+    const { newer, conflicts } = restoreAnswers({}, [answer], new Set());
+    expect([Object.entries(newer), Object.keys(conflicts)]).toEqual([[[name, "here"]], []]);
+    expect(Object.getPrototypeOf(newer)).toBe(Object.prototype);
+    expect(({} as Record<string, unknown>).here).toBeUndefined();
+  });
+
+  test("has a conflict with an answer from elsewhere", () => {
+    const { newer, conflicts } = restoreAnswers(asSent, [answer], new Set());
+    expect([Object.keys(newer), Object.keys(conflicts)]).toEqual([[], [name]]);
+  });
+});
+
 describe("the size limit of a text", () => {
   test("counts bytes as JSON does", () => {
     expect(wireBytes('a"é\n')).toBe(1 + 2 + 2 + 2);

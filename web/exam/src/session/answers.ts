@@ -1,5 +1,6 @@
 // Answers of the student: which are missing, which were changed in two places, and how long a text may be. Pure.
 import type { Json, RestoredAnswer } from "@veritas/proctor";
+import { own } from "@veritas/shared/lookup/own.ts";
 import type { Item, SavedAnswer } from "../types.ts";
 
 /** The longest text of an answer: a draft may have 32 KiB on the wire, including what JSON adds. */
@@ -8,7 +9,7 @@ export const MAX_TEXT_BYTES = 30_000;
 export type Answers = { readonly [item: string]: Json };
 
 export function isAnswered(item: Item, answers: Answers): boolean {
-  const value = answers[item.item] ?? null;
+  const value = own(answers, item.item) ?? null;
   if (typeof value === "string") return value.trim() !== "";
   return Array.isArray(value) ? value.length > 0 : value !== null;
 }
@@ -44,15 +45,15 @@ export function restoreAnswers(
   local: readonly RestoredAnswer[],
   streams: ReadonlySet<string>,
 ): Restored {
-  const restored: Restored = { newer: {}, conflicts: {} };
+  const [newer, conflicts] = [new Map<string, Json>(), new Map<string, Conflict>()];
   for (const { item, value, isStored } of new Map(local.map((answer) => [answer.item, answer])).values()) {
-    const known = saved[item];
-    if (known === undefined || streams.has(known.stream)) restored.newer[item] = value;
+    const known = own(saved, item);
+    if (known === undefined || streams.has(known.stream)) newer.set(item, value);
     // The server has both, and knows which one is newer.
     else if (isStored || JSON.stringify(value) === JSON.stringify(known.value)) continue;
-    else restored.conflicts[item] = { here: value, there: known.value, savedAt: known.saved_at };
+    else conflicts.set(item, { here: value, there: known.value, savedAt: known.saved_at });
   }
-  return restored;
+  return { newer: Object.fromEntries(newer), conflicts: Object.fromEntries(conflicts) };
 }
 
 /** Return how many bytes a text takes inside a JSON string. */

@@ -3,6 +3,7 @@
 import { batch, computed, signal } from "@preact/signals";
 import { deliverStored, type Instruct, type Json, type RestoredAnswer, start, type Status } from "@veritas/proctor";
 import { type Api, Problem } from "@veritas/shared/api.ts";
+import { own } from "@veritas/shared/lookup/own.ts";
 import { socketUrl, ticketSource } from "@veritas/shared/socket/ticket.ts";
 import { tabStorage } from "@veritas/shared/storage/storage.ts";
 import { clock } from "@veritas/shared/time.ts";
@@ -206,7 +207,10 @@ export class ExamSession {
       this.attempt.value = attempt;
       if (!hadPaper) return this.openPaper();
       const local = [...this.changes].map(([item, { value }]) => [item, value]);
-      const unsaved = [...(this.status.peek()?.unsaved ?? [])].map((item) => [item, this.answers.peek()[item] ?? null]);
+      const unsaved = [...(this.status.peek()?.unsaved ?? [])].map((item) => [
+        item,
+        own(this.answers.peek(), item) ?? null,
+      ]);
       this.answers.value = { ...savedValues(attempt.answers), ...Object.fromEntries([...unsaved, ...local]) };
     });
   }
@@ -255,7 +259,7 @@ export class ExamSession {
   private submit(isDrained: boolean): Promise<Receipt> {
     const position = this.proctor.position;
     const unsaved = isDrained ? [] : [...(this.status.value?.unsaved ?? [])];
-    const answers = unsaved.map((item) => ({ item, value: this.answers.value[item] ?? null }));
+    const answers = unsaved.map((item) => ({ item, value: own(this.answers.value, item) ?? null }));
     return this.api.post<Receipt>(`/student/exams/${this.attempt.value.attempt_id}/submit`, {
       ...(position ?? {}),
       ...(answers.length > 0 ? { answers } : {}),

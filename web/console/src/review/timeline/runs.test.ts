@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { TimelineEvent } from "../../rest/types.ts";
-import { describeRun, runsOf } from "./runs.ts";
+import { describeRun, type Run, runsOf } from "./runs.ts";
 
 let seq = 0;
 const event = (event_type: string, data: Record<string, unknown> = {}, flags: string[] = []): TimelineEvent => ({
@@ -29,6 +29,13 @@ describe("a timeline", () => {
       { title: "Writing", detail: "12 characters typed · 2 bursts of typing · 1 gaze sample" },
       { title: "Pasted text", detail: "9 characters" },
     ]);
+  });
+
+  it("describes events of a type that every object inherits", () => {
+    const texts = runsOf([event("constructor"), event("constructor"), event("valueOf")]).map(describeRun);
+    expect(JSON.stringify(texts)).toContain("Constructor");
+    const repeated = { first: event("typing"), events: [event("constructor"), event("constructor")] };
+    expect(describeRun({ ...runsOf([event("typing")])[0], ...repeated } as Run).detail).toBe("2 Constructor");
   });
 
   it("gives an event that a flag cites its own line", () => {

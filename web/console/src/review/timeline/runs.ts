@@ -1,5 +1,6 @@
 /** Groups repeated events of a timeline (typing, gaze samples, signals) into one line each. Pure. */
 
+import { own } from "@veritas/shared/lookup/own.ts";
 import { eventDetail, eventText } from "../../format/events.ts";
 import { count } from "../../format/numbers.ts";
 import type { TimelineEvent } from "../../rest/types.ts";
@@ -26,7 +27,7 @@ export function runsOf(events: readonly TimelineEvent[]): Run[] {
 }
 
 function isRepeated(event: TimelineEvent): boolean {
-  return event.event_type in REPEATED && event.flags.length === 0;
+  return Object.hasOwn(REPEATED, event.event_type) && event.flags.length === 0;
 }
 
 export interface RunText {
@@ -42,7 +43,7 @@ export function describeRun({ first, events }: Run): RunText {
   const counts = new Map<string, number>();
   for (const { event_type: type } of events) counts.set(type, (counts.get(type) ?? 0) + 1);
   const parts = [...counts].map(([type, number]) => {
-    const [singular, plural] = REPEATED[type] ?? [eventText(type), eventText(type)];
+    const [singular, plural] = own(REPEATED, type) ?? [eventText(type), eventText(type)];
     return `${number.toLocaleString("en")} ${number === 1 ? singular : plural}`;
   });
   const chars = charsTyped(events);

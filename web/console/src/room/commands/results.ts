@@ -1,5 +1,6 @@
 /** Results of commands and instructions in words. Pure. */
 
+import { own } from "@veritas/shared/lookup/own.ts";
 import type { InstructionRow, Result } from "../../board/frames.ts";
 import { readable } from "../../format/names.ts";
 import { shorten } from "../../format/numbers.ts";
@@ -7,7 +8,7 @@ import { INSTRUCTIONS, RESULTS } from "../../texts/commands.ts";
 
 /** Why a command was refused. */
 export function codeText(code: string, detail: string | null): string {
-  return RESULTS.codes[code] ?? detail ?? readable(code);
+  return own(RESULTS.codes, code) ?? detail ?? readable(code);
 }
 
 /** The result of a command in one sentence, and whether it reached all attempts. `done` says how many were reached. */
@@ -30,9 +31,9 @@ export function noResultText(error: unknown): string {
 
 /** How far an instruction got: `Message “Ten minutes left.” · received`. */
 export function instructionText(row: Pick<InstructionRow, "action" | "text" | "state" | "code">): string {
-  const action = INSTRUCTIONS.actions[row.action] ?? readable(row.action);
+  const action = own(INSTRUCTIONS.actions, row.action) ?? readable(row.action);
   const quoted = row.text ? `${action} “${shorten(row.text)}”` : action;
   if (row.action === "end" && row.state === "failed") return `${quoted} · ${INSTRUCTIONS.endUnconfirmed}`;
-  const state = INSTRUCTIONS.states[row.state] ?? row.state;
+  const state = own(INSTRUCTIONS.states, row.state) ?? row.state;
   return `${quoted} · ${state}${row.code ? ` (${row.code.replaceAll("_", " ")})` : ""}`;
 }

@@ -1,5 +1,6 @@
 /** The settings of a rule as fields of a form, made from the schema that the hub sends. Pure. */
 
+import { own } from "@veritas/shared/lookup/own.ts";
 import type { Policy, RuleInfo, SettingSchema } from "../../rest/types.ts";
 import { POLICY } from "../../texts/setup.ts";
 
@@ -39,7 +40,7 @@ function fieldOf(name: string, schema: SettingSchema, fallback: unknown): Settin
   const range = min === null || max === null ? "" : POLICY.range(min, max);
   return {
     name,
-    label: POLICY.settings[name] ?? labelOf(name),
+    label: own(POLICY.settings, name) ?? labelOf(name),
     help: [description, range].filter(Boolean).join(" · "),
     kind: schema.type === "boolean" ? "switch" : schema.type === "integer" ? "integer" : "number",
     default: fallback ?? schema.default,

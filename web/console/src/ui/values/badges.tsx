@@ -1,5 +1,6 @@
 /** Badges for the values of an attempt or a flag: status, label, decision. Each shows one value by word and color. */
 
+import { own } from "@veritas/shared/lookup/own.ts";
 import type { JSX } from "preact";
 
 import { Badge, type IconName, type Tone } from "@veritas/shared/ui/index.ts";
@@ -16,7 +17,9 @@ const STATUS_TONES: Readonly<Record<string, Tone>> = {
 };
 
 export function StatusBadge({ status }: { status: string | null }): JSX.Element {
-  return <Badge tone={status === null ? "neutral" : (STATUS_TONES[status] ?? "neutral")}>{statusText(status)}</Badge>;
+  return (
+    <Badge tone={status === null ? "neutral" : (own(STATUS_TONES, status) ?? "neutral")}>{statusText(status)}</Badge>
+  );
 }
 
 const LABEL_TONES: Readonly<Record<string, Tone>> = {
@@ -30,7 +33,7 @@ export function LabelBadge({ label }: { label: string | null }): JSX.Element {
   if (label === null) return <span class="v-soft">{COMMON.none}</span>;
   return (
     <span title={labelMeaning(label)}>
-      <Badge tone={LABEL_TONES[label] ?? "neutral"}>{labelText(label)}</Badge>
+      <Badge tone={own(LABEL_TONES, label) ?? "neutral"}>{labelText(label)}</Badge>
     </span>
   );
 }
@@ -44,7 +47,7 @@ const DECISION_LOOKS: Readonly<Record<string, { tone: Tone; icon: IconName }>> =
 };
 
 export function DecisionBadge({ status }: { status: string }): JSX.Element {
-  const { tone, icon } = DECISION_LOOKS[status] ?? { tone: "neutral", icon: "normal" };
+  const { tone, icon } = own(DECISION_LOOKS, status) ?? { tone: "neutral", icon: "normal" };
   return (
     <Badge tone={tone} icon={icon}>
       {decisionText(status)}

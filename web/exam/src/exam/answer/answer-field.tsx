@@ -1,5 +1,6 @@
 // The field for the answer of one question, by its kind.
 import type { Json } from "@veritas/proctor";
+import { own } from "@veritas/shared/lookup/own.ts";
 import type { JSX } from "preact";
 import type { ExamSession } from "../../session/session.ts";
 import type { Item } from "../../types.ts";
@@ -27,4 +28,4 @@ export function AnswerField(props: AnswerProps): JSX.Element {
 }
 
 /** Return the current answer to an item; null when there is none. */
-export const answerTo = ({ item, session }: AnswerProps): Json => session.answers.value[item.item] ?? null;
+export const answerTo = ({ item, session }: AnswerProps): Json => own(session.answers.value, item.item) ?? null;

@@ -15,7 +15,7 @@ export function TextField({ item, session }: AnswerProps): JSX.Element {
   const left = MAX_TEXT_BYTES - wireBytes(text);
   const take = (field: HTMLTextAreaElement) => {
     session.type(item, field.value);
-    const shown = session.answers.value[item.item];
+    const shown = answerTo({ item, session });
     // Text over the limit is not saved, so the field must not show it.
     if (typeof shown === "string" && shown !== field.value) field.value = shown;
   };

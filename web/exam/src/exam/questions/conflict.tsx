@@ -1,5 +1,6 @@
 // An answer that was changed here and elsewhere in the meantime: both are shown, and the student chooses one.
 import type { Json } from "@veritas/proctor";
+import { own } from "@veritas/shared/lookup/own.ts";
 import { formatTime } from "@veritas/shared/time.ts";
 import { Button, Notice } from "@veritas/shared/ui/index.ts";
 import type { JSX } from "preact";
@@ -8,7 +9,7 @@ import { conflictTexts as texts } from "../../texts.ts";
 import type { Item } from "../../types.ts";
 
 export function ConflictNotice({ item, session }: { item: Item; session: ExamSession }): JSX.Element | null {
-  const conflict = session.conflicts.value[item.item];
+  const conflict = own(session.conflicts.value, item.item);
   if (conflict === undefined) return null;
   const versions = [
     { name: texts.here, value: conflict.here },

@@ -40,6 +40,15 @@ test("a question leads to the next one, the last one to handing in", () => {
   expect(session.at.value).toBe(0);
 });
 
+test("a question whose name every object inherits has no answer and no conflict", () => {
+  session = fakeSession([makeItem("constructor", "text"), makeItem("toString")]);
+  const overview = mount(<Overview session={session} onHandIn={onHandIn} />);
+  expect(overview.querySelector("h2")?.textContent).toBe("0 of 2 answered");
+  const root = mount(<Question session={session} onHandIn={onHandIn} />);
+  expect(root.querySelector("[role=alert]")).toBeNull();
+  expect(root.querySelector("textarea")?.value).toBe("");
+});
+
 test("an exam without questions says so", () => {
   session = fakeSession([]);
   expect(mount(<Question session={session} onHandIn={onHandIn} />).textContent).toContain("has no questions");
