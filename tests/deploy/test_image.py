@@ -54,7 +54,6 @@ async def test_the_images_processes_migrate_serve_and_work_without_privileges(im
         "VERITAS_DATABASE_URL": url_of(servers, "veritas_image", HUB),
         "VERITAS_REDIS_URL": servers.redis_url,
         "VERITAS_PORT": str(port),
-        "VERITAS_METRICS_PORT": str(metrics_port),
         "VERITAS_DRAIN_MS": "200",
         **SECRETS,
     }
@@ -63,7 +62,11 @@ async def test_the_images_processes_migrate_serve_and_work_without_privileges(im
             image, ["migrate"], environ | {"VERITAS_OWNER_DATABASE_URL": url_of(servers, "veritas_image")}
         ) as migrate:
             assert migrate.wait(60) == 0
-        of_worker = environ | {"VERITAS_DATABASE_URL": url_of(servers, "veritas_image", WORKER)}
+        # A hub would take the port, too: here they share a network.
+        of_worker = environ | {
+            "VERITAS_DATABASE_URL": url_of(servers, "veritas_image", WORKER),
+            "VERITAS_METRICS_PORT": str(metrics_port),
+        }
         with container(image, image.command, environ) as hub, container(image, ["work"], of_worker) as worker:
             wait_for(f"http://127.0.0.1:{port}/health/ready", hub)
             wait_for(f"http://127.0.0.1:{metrics_port}/metrics", worker)
