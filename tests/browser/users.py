@@ -49,6 +49,11 @@ class Candidate:
         """Wait until the page says that the server has everything."""
         await expect(self.page.get_by_text(re.compile("^Saved on the server")).first).to_be_visible()
 
+    async def is_stored_here(self) -> None:
+        """Wait until the page says that the change, which the server does not have, is stored on the device."""
+        text = re.compile("^Offline. 1 change is stored on this device")
+        await expect(self.page.locator("[data-kind=offline]").get_by_text(text)).to_be_visible()
+
     async def clock_s(self) -> int:
         """Return the time left that the page shows, in seconds."""
         shown = await self.page.get_by_role("timer").inner_text()

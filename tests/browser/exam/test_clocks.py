@@ -53,7 +53,7 @@ async def test_words_written_offline_are_restored_after_the_clock_is_corrected(
             await student.is_saved()
             await network.lose(context)
             await student.text.press_sequentially("Written offline.")
-            await expect(student.page.locator("[data-kind=offline]")).to_contain_text("1 change is stored on this device")
+            await student.is_stored_here()
             address = student.page.url
             await crash(student.page)
             await network.restore(context)
@@ -84,7 +84,7 @@ async def test_an_answer_that_was_changed_on_two_devices_is_shown_twice(stack: S
             await here.is_saved()
             await network.lose(laptop)
             await here.text.press_sequentially("From the laptop.")
-            await expect(here.page.locator("[data-kind=offline]")).to_contain_text("1 change is stored on this device")
+            await here.is_stored_here()
             address = here.page.url
             await crash(here.page)
             there = await Candidate.load(tablet)
