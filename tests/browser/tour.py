@@ -64,6 +64,7 @@ async def tour_console(context: BrowserContext, stack: Stack, scene: Scene) -> A
         yield View(name, page)
     await _navigate(page, f"{exam}?student={quote(scene.students[flagged])}")
     drawer = page.get_by_role("dialog", name=flagged)
+    await expect(drawer.get_by_text("Connected")).to_be_visible()
     await drawer.get_by_role("button", name="Show the evidence").first.click()
     await expect(drawer.get_by_text("Cited events")).to_be_visible()
     yield View("console-student-drawer", page)

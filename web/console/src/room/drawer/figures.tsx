@@ -34,7 +34,7 @@ export function Figures({ row, attempt }: { row: RoomRow; attempt: AttemptRow })
           <dt>{DRAWER.time}</dt>
           <dd>{row.running ? <TimeLeft deadline={attempt.deadline} /> : DRAWER.over}</dd>
         </div>
-        <Figure name={DRAWER.recorded}>{count(row.events, "event")}</Figure>
+        <Figure name={DRAWER.recorded}>{row.events === null ? COMMON.none : count(row.events, "event")}</Figure>
         <Figure name={DRAWER.lastSeen}>{row.seenAt === null ? COMMON.none : formatAgo(now.value - row.seenAt)}</Figure>
       </dl>
       {row.integrity === null && <p class="v-small v-soft">{DRAWER.notEnough}</p>}

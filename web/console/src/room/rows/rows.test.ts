@@ -18,7 +18,7 @@ describe("a row of the room", () => {
 
   it("does not know the presence before live values are received", () => {
     const board = boardOf(student("s", "Ada"), attempt(1, "s"));
-    expect(rowOf(board, "s", [], false).presence).toBe("unknown");
+    expect(rowOf(board, "s", [], false)).toMatchObject({ presence: "unknown", events: null, seenAt: null });
     expect(rowOf(board, "s", [], true).presence).toBe("offline");
     expect(rowOf(board, "s", [[1, true, 7, 50]]).presence).toBe("connected");
     expect(rowOf(board, "s", [[1, false, 7, 50]])).toMatchObject({ presence: "offline", events: 7, seenAt: 50 });

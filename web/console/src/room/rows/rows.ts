@@ -18,7 +18,8 @@ export interface RoomRow {
   readonly attempt: AttemptRow | null;
   readonly running: boolean;
   readonly presence: PresenceState;
-  readonly events: number;
+  /** How many events are stored; null while no live values of the attempt are received. */
+  readonly events: number | null;
   readonly seenAt: number | null;
   readonly integrity: number | null;
   readonly coverage: number | null;
@@ -75,7 +76,7 @@ export function makeRow(
     attempt,
     running: attempt !== null && isRunning(attempt.status),
     presence: state,
-    events: live?.[2] ?? 0,
+    events: live?.[2] ?? null,
     seenAt: live === undefined || live[3] === 0 ? null : live[3],
     integrity: score?.integrity ?? null,
     coverage: score?.coverage ?? null,
