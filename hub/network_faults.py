@@ -13,7 +13,7 @@ from hub.log_limit import LogLimit
 
 log = structlog.get_logger(__name__)
 
-Kind = Literal["client_left", "text_not_utf8", "bad_request", "server_connection_lost"]
+Kind = Literal["client_left", "text_not_utf8", "bad_request", "answer_not_read", "server_connection_lost"]
 
 _LIMIT: Final = LogLimit()
 

@@ -76,7 +76,8 @@ class HubSettings(DatabaseSettings, frozen=True, kw_only=True):
     is reached, new sockets are refused."""
 
     unfinished_bytes: int = UNFINISHED_BYTES
-    """How many bytes of unfinished requests and messages one process may hold; at the limit, the oldest is refused."""
+    """How many bytes of unfinished requests and messages, and of answers that are not read, one process may hold; at
+    the limit, the oldest is refused."""
 
     hello_backlog: int = 5_000
     """How many sockets of one address may wait without a first frame; enough for a school behind one address."""

@@ -20,6 +20,9 @@ from hub.pages.site import Site
 
 AnyRequest = Request[Any, Any, Any]
 
+PIECE_BYTES: Final = 32 * 1024
+"""So much of a file is read at once, and waits in memory for each browser that does not read."""
+
 
 @get("/", status_code=HTTP_307_TEMPORARY_REDIRECT)
 async def redirect_to_console() -> Redirect:
@@ -43,7 +46,9 @@ async def show_exam(request: AnyRequest, site: NamedDependency[Site]) -> Respons
 async def send_asset(name: FromPath[str], site: NamedDependency[Site]) -> File:
     """Send a script, style or image, which browsers can cache forever."""
     path = await asyncio.to_thread(site.find_asset, name)
-    return File(path, filename=path.name, content_disposition_type="inline", headers=ASSET_HEADERS)
+    return File(
+        path, filename=path.name, content_disposition_type="inline", headers=ASSET_HEADERS, chunk_size=PIECE_BYTES
+    )
 
 
 router: Final = Router(

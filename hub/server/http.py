@@ -2,8 +2,8 @@
 
 Without deadlines a connection that never finishes its request (a "slow loris") stays open forever and uses a file
 descriptor. Websocket handshakes are requests, too. What one read contains is parsed in slices, so that thousands of
-tiny requests do not hold the event loop. Never limits how long a response takes; how large the body of a route may
-be is the route's own limit.
+tiny requests do not hold the event loop. An answer that its peer does not read is given up. Never limits how long a
+response takes while its peer reads; how large the body of a route may be is the route's own limit.
 """
 
 import json
@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 
 import httptools
 from uvicorn._types import HTTPScope
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from hub import metrics, network_faults
 from hub.pages.headers import ANSWER_HEADERS
@@ -27,6 +27,12 @@ HEADERS_S: Final = 10.0
 
 REQUEST_S: Final = 60.0
 """How long the body may take after that."""
+
+UNREAD_S: Final = 30.0
+"""How long a peer may read nothing of an answer that fills its buffer."""
+
+UNREAD_FREE_BYTES: Final = 128 * 1024
+"""So many unread bytes of an answer are not counted: no page at a slow network is given up because of others."""
 
 LINGER_S: Final = 2.0
 """How long a refused connection is still read. If it were closed at once, its peer would often not see the answer."""
@@ -57,7 +63,9 @@ class PromptHttp(HttpToolsProtocol):
     headers_s = HEADERS_S
     request_s = REQUEST_S
     linger_s = LINGER_S
+    unread_s = UNREAD_S
     _deadline: TimerHandle | None = None
+    _unread_deadline: TimerHandle | None = None
 
     def __init__(
         self,
@@ -69,6 +77,8 @@ class PromptHttp(HttpToolsProtocol):
         super().__init__(*args, **options)
         self._unfinished = unfinished or UnfinishedBytes()
         self._answer_headers = answer_headers
+        self._unread = object()
+        """Holds the bytes of an answer that its peer does not read."""
         self._unparsed = b""
         self._is_scheduled = False
         self._is_refused = False
@@ -80,6 +90,8 @@ class PromptHttp(HttpToolsProtocol):
         self._body_bytes = 0
         self._is_complete = False
         """Whether the newest request has arrived completely."""
+        self._running: RequestResponseCycle | None = None
+        """The request that is being answered; uvicorn's `cycle` is the newest one, which may wait for it."""
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Start the deadline for the first request."""
@@ -89,11 +101,29 @@ class PromptHttp(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the deadline and hold no more bytes."""
         self._start_deadline(None)
+        self._forget_unread()
         self._unparsed = b""
         self._unfinished.release(self)
         super().connection_lost(exc)
+        if self._running is not None and not self._running.response_complete:
+            # uvicorn tells it only to its newest request: the answer to an earlier one would be written to no one.
+            self._running.disconnected = True
+            self._running.message_event.set()
         # uvicorn keeps this timer, and with it this object, when the peer has reset the connection.
         self._unset_keepalive_if_required()
+
+    def pause_writing(self) -> None:
+        """Count what the peer does not read, and give it a deadline to read on."""
+        super().pause_writing()
+        size = self.transport.get_write_buffer_size()
+        self._unread_deadline = self.loop.call_later(self.unread_s, self._check_unread, size)
+        if size > UNREAD_FREE_BYTES:
+            self._unfinished.hold(self._unread, size, self._evict_unread)
+
+    def resume_writing(self) -> None:
+        """The peer reads: begin again when it does not."""
+        self._forget_unread()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Parse what was received, up to a request that has to wait for the response of the one before."""
@@ -185,6 +215,8 @@ class PromptHttp(HttpToolsProtocol):
         self._in_headers = False
         self._header_bytes = 0
         super().on_headers_complete()
+        if not self.pipeline:
+            self._running = self.cycle
         if self.cycle is not None:
             # The application's task has not run yet. A strong reference would make a cycle with the body in it, and
             # garbage is looked for rarely.
@@ -211,6 +243,7 @@ class PromptHttp(HttpToolsProtocol):
         """Hold no more bytes, and go on with what was sent ahead."""
         self._body_bytes = 0
         self._unfinished.release(self)
+        self._running = self.pipeline[-1][0] if self.pipeline else None
         super().on_response_complete()
         self._forget_request()
         if self._unparsed and not self._is_over:
@@ -227,6 +260,7 @@ class PromptHttp(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Stop the deadline; the websocket has others."""
         self._start_deadline(None)
+        self._forget_unread()
         super().handle_websocket_upgrade()
 
     def _hold(self) -> None:
@@ -238,6 +272,26 @@ class PromptHttp(HttpToolsProtocol):
         """Refuse with 503: the process holds too many bytes of unfinished requests, and this one is the oldest."""
         metrics.UNFINISHED_EVICTED.labels(kind="request").inc()
         self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "busy", "Too many requests are unfinished. Try again in a moment.")
+
+    def _check_unread(self, before: int) -> None:
+        """Give up an answer of which nothing was read since the last check."""
+        size = self.transport.get_write_buffer_size()
+        if size >= before:
+            network_faults.note("answer_not_read")
+            self.transport.abort()
+            return
+        self._unread_deadline = self.loop.call_later(self.unread_s, self._check_unread, size)
+
+    def _evict_unread(self) -> None:
+        """Give up: the process holds too many bytes that no one takes, and this answer is the oldest."""
+        metrics.UNFINISHED_EVICTED.labels(kind="answer").inc()
+        self.transport.abort()
+
+    def _forget_unread(self) -> None:
+        if self._unread_deadline is not None:
+            self._unread_deadline.cancel()
+            self._unread_deadline = None
+        self._unfinished.release(self._unread)
 
     def _refuse_headers(self) -> None:
         network_faults.note("bad_request")

@@ -5,6 +5,7 @@ import pytest
 from litestar import Litestar
 
 from hub.app import create_app
+from hub.pages.routes import PIECE_BYTES, send_asset
 from hub.pages.site import Site
 from hub.settings import HubSettings
 
@@ -61,6 +62,12 @@ async def test_an_asset_is_cached_forever(http: httpx.AsyncClient) -> None:
     assert script.headers.get_list("content-security-policy")[0].endswith("; script-src 'self'")
     style = await http.get("/assets/main-1a.css")
     assert style.headers["content-type"].startswith("text/css")
+
+
+async def test_only_a_small_piece_of_a_large_asset_is_in_memory(root: Path) -> None:
+    (root / "assets/docs-1a.js").write_bytes(b"x" * 1_500_000)
+    asset = await send_asset.fn("docs-1a.js", Site(root))
+    assert asset.chunk_size == PIECE_BYTES <= 32 * 1024
 
 
 async def test_an_unknown_asset_is_a_problem(http: httpx.AsyncClient) -> None:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from litestar import Litestar, WebSocket, get, post, websocket
+from litestar import Litestar, Request, WebSocket, get, post, websocket
 from litestar.params import FromPath, JSONBody
 from websockets.asyncio.client import connect
 
@@ -346,3 +346,81 @@ async def test_an_unfinished_body_is_forgotten_with_its_connection(patient: str,
         writer.write(upload(500_000, 400_000, chunked=False))
         await wait_until(lambda: unfinished.total >= 400_000)
     await wait_until(lambda: unfinished.total == 0)
+
+
+ANSWER = "x" * 8_000_000
+"""More than the buffers of the kernel take."""
+
+
+@asynccontextmanager
+async def serve_answers(unfinished: UnfinishedBytes, unread_s: float = 60) -> AsyncIterator[str]:
+    class Read(PromptHttp):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, unfinished=unfinished, **options)
+            self.unread_s = unread_s
+
+    @get("/")
+    async def answer() -> str:
+        return ANSWER
+
+    async with serve(Litestar([answer]), http=Read) as address:
+        yield address
+
+
+@asynccontextmanager
+async def ask(address: str) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Request the answer and read nothing of it yet."""
+    async with tcp(address) as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n")
+        yield reader, writer
+
+
+async def read_rest(reader: asyncio.StreamReader) -> int:
+    """Return how much of the answer still comes."""
+    with contextlib.suppress(ConnectionResetError):
+        return len(await reader.read())
+    return 0
+
+
+async def test_the_oldest_answer_that_is_not_read_is_given_up_when_there_are_too_many() -> None:
+    unfinished = UnfinishedBytes(7_500_000)
+    async with asyncio.timeout(20), serve_answers(unfinished) as address, ask(address) as (old, _):
+        await wait_until(lambda: unfinished.total > 0)
+        async with ask(address) as (new, _):
+            assert await read_rest(old) < len(ANSWER)
+            assert await read_rest(new) > len(ANSWER)
+        await wait_until(lambda: unfinished.total == 0)
+
+
+async def test_an_answer_of_which_nothing_is_read_for_long_is_given_up() -> None:
+    unfinished = UnfinishedBytes()
+    async with asyncio.timeout(20), serve_answers(unfinished, unread_s=0.2) as address, ask(address) as (reader, _):
+        await wait_until(lambda: unfinished.total > 0)
+        await wait_until(lambda: unfinished.total == 0)
+        assert await read_rest(reader) < len(ANSWER)
+
+
+async def test_an_answer_that_is_read_slowly_arrives_completely() -> None:
+    async with asyncio.timeout(20), serve_answers(UnfinishedBytes(), unread_s=0.5) as address, ask(address) as read:
+        size = 0
+        for _ in range(4):
+            size += len(await read[0].readexactly(1_900_000))
+            await asyncio.sleep(0.3)
+        assert size + await read_rest(read[0]) > len(ANSWER)
+
+
+async def test_a_client_that_leaves_with_a_request_sent_ahead_is_noticed() -> None:
+    ended = asyncio.Event()
+
+    @get("/")
+    async def wait_for_the_client(request: Request[Any, Any, Any]) -> None:
+        assert (await request.receive())["type"] == "http.request"
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        ended.set()
+
+    async with asyncio.timeout(5), serve(Litestar([wait_for_the_client]), http=PromptHttp) as address:
+        async with tcp(address) as (_, writer):
+            writer.write(b"GET / HTTP/1.1\r\nhost: here\r\n\r\n" * 2)
+            await writer.drain()
+        await ended.wait()
