@@ -18,7 +18,7 @@ import msgspec
 FLOW_MS: Final = 15_000
 """Events flow while the next one arrives within this time.
 
-A longer gap may be a sleep or an outage: the lag after it is the new reference.
+A longer gap may be a sleep or an outage: the lag may have grown by its length.
 """
 
 WINDOW_MS: Final = 10_000
@@ -78,6 +78,9 @@ class StreamClock(msgspec.Struct, array_like=True):
 
     `over` counts the successive windows above the limit, `calm` those without growth during a slow fault. `slept_ms` is
     the window in which a short sleep was accepted last. `is_early`: an event of this window came before it happened.
+
+    `begun_ms` is when the stream's first event arrived. `is_unchecked`: no window of it was right yet, besides the first
+    one, which only gives the reference.
     """
 
     last_ms: int
@@ -96,11 +99,19 @@ class StreamClock(msgspec.Struct, array_like=True):
     window_step: int = 0
     slept_ms: int = 0
     is_early: bool = False
+    begun_ms: int = 0
+    is_unchecked: bool = False
 
 
-def begin_clock(server_ms: int, lag: int) -> StreamClock:
-    """Return the clock before the first event of a stream, which arrives now with this lag."""
-    return StreamClock(server_ms, lag, server_ms, lag, right_ms=server_ms)
+def begin_clock(server_ms: int, lag: int, before: StreamClock | None = None) -> StreamClock:
+    """Return the clock before the first event of a stream, which arrives now with this lag.
+
+    `before` is the clock of the stream before it: what it had above the limit counts on.
+    """
+    over = 0 if before is None else before.over
+    return StreamClock(
+        server_ms, lag, server_ms, lag, right_ms=server_ms, over=over, begun_ms=server_ms, is_unchecked=True
+    )
 
 
 def follow_clock(clock: StreamClock, server_ms: int, lag: int) -> ClockFault | None:
@@ -114,11 +125,8 @@ def follow_clock(clock: StreamClock, server_ms: int, lag: int) -> ClockFault | N
     clock.last_ms = server_ms
     clock.lag = lag
     if gap > FLOW_MS:
+        _pass_gap(clock, server_ms, gap)
         _begin_window(clock, server_ms, lag)
-        clock.reference, clock.over, clock.calm, clock.step = None, 0, 0, 0
-        clock.right_ms = server_ms
-        clock.fault = None
-        clock.is_early = False
         found = None
     else:
         found = None
@@ -132,6 +140,20 @@ def follow_clock(clock: StreamClock, server_ms: int, lag: int) -> ClockFault | N
     if lag < clock.floor - SLACK_MS:
         return _note_early(clock, grown) or found
     return found
+
+
+def _pass_gap(clock: StreamClock, server_ms: int, gap: int) -> None:
+    """Allow for a sleep of the whole gap, and for no more: a clock that is stopped in between is not forgotten."""
+    if clock.reference is None:
+        clock.reference, clock.reference_ms = clock.window_lag, clock.window_ms
+    clock.reference += gap + int(DRIFT * (server_ms - gap - clock.reference_ms))
+    clock.reference_ms = server_ms
+    if clock.fault is not None or not clock.over:
+        clock.over = 0
+        clock.right_ms = server_ms
+    clock.calm, clock.step = 0, 0
+    clock.fault = None
+    clock.is_early = False
 
 
 def _begin_window(clock: StreamClock, server_ms: int, lag: int) -> None:
@@ -155,7 +177,9 @@ def _close_window(clock: StreamClock) -> ClockFault | None:
         _judge_early(clock)
         return None
     if clock.reference is None:
+        over = clock.over
         _accept(clock, clock.window_lag)
+        clock.over = over
         return None
     allowed = clock.reference + int(DRIFT * (clock.window_ms - clock.reference_ms))
     if clock.fault is ClockFault.SLOW:
@@ -167,6 +191,7 @@ def _close_window(clock: StreamClock) -> ClockFault | None:
             _accept(clock, clock.window_lag)
         return None
     if clock.window_lag <= allowed + SLACK_MS:
+        clock.is_unchecked = False
         _accept(clock, min(clock.window_lag, allowed))
         return None
     clock.over += 1

@@ -118,10 +118,17 @@ def add_span(spans: list[Span], from_ms: int, to_ms: int, gap_ms: int = 0) -> No
 
 
 def _follow_stream(observation: Observation, stream_id: UUID, server_ms: int, lag: int) -> StreamClock:
+    """Begin the clock of a stream. Time of a stream before it does not count if it was too short to check its clock.
+
+    Else a client with a wrong clock could begin one stream after the other.
+    """
     clocks = observation.clocks
+    before = max(clocks.values(), key=lambda known: known.last_ms, default=None)
+    if before is not None and before.is_unchecked:
+        add_span(observation.unobserved, before.begun_ms, max(server_ms, before.begun_ms))
     if len(clocks) >= CLOCKS:
         del clocks[min(clocks, key=lambda known: (clocks[known].last_ms, known.int))]
-    clocks[stream_id] = clock = begin_clock(server_ms, lag)
+    clocks[stream_id] = clock = begin_clock(server_ms, lag, before)
     return clock
 
 

@@ -117,6 +117,22 @@ def test_short_sleeps_again_and_again_are_a_slow_clock() -> None:
     assert [fault for _, fault in follow(asleep(Random(1), sleeps))] == [ClockFault.SLOW]
 
 
+@pytest.mark.parametrize(("flow_ms", "rate"), [(38_000, 0.0), (20_000, 0.0), (38_000, 0.5)])
+def test_gaps_hide_no_stopped_or_slow_clock(flow_ms: int, rate: float) -> None:
+    random = Random(7)
+    cycle_ms = flow_ms + FLOW_MS + 600
+    times = [ms for ms in send_until(600_000, random, 2_000) if ms % cycle_ms < flow_ms]
+    found = follow(deliver(times, wrong_from(0, rate), stalled([], 300, random)))
+    assert {fault for _, fault in found} == {ClockFault.SLOW}
+    assert found[0][0] <= 4 * cycle_ms
+    assert found[-1][0] >= 400_000
+
+
+@given(seeds, st.lists(st.tuples(st.integers(0, 900_000), st.integers(15_000, 900_000)), max_size=10))
+def test_long_sleeps_raise_nothing_however_many(seed: int, sleeps: list[tuple[int, int]]) -> None:
+    assert follow(asleep(Random(seed), sleeps)) == []
+
+
 def wrong_from(since_ms: int, rate: float) -> Callable[[int], float]:
     """Return a clock that runs at this rate from some moment on."""
     return lambda ms: min(ms, since_ms) + max(ms - since_ms, 0) * rate

@@ -5,6 +5,7 @@ from itertools import pairwise
 from uuid import UUID
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -127,6 +128,18 @@ def test_a_stopped_clock_is_one_breach_and_unobserved_from_the_time_it_was_right
     assert 85 <= (breach.from_ms - START_MS) / 1000 <= 100
     assert (breach.to_ms - START_MS) / 1000 <= 160
     assert seconds(observation.unobserved) == [((breach.from_ms - START_MS) / 1000, 595)]
+
+
+@pytest.mark.parametrize("every_s", [2, 9, 19, 33])
+def test_a_client_that_begins_a_stream_again_and_again_hides_no_stopped_clock(every_s: int) -> None:
+    events = [event(s, stream=UUID(int=s // every_s), time_s=s - s % every_s) for s in range(600)]
+    [(begun, ended)] = unobserved(events)
+    assert begun == 0
+    assert ended >= 600 - 2 * every_s
+
+
+def test_a_stream_whose_clock_was_right_is_observed_also_after_the_next_one_begins() -> None:
+    assert unobserved([event(s, stream=LAPTOP if s < 40 else TABLET) for s in range(0, 600, 2)]) == []
 
 
 def test_an_event_from_the_future_is_unobserved() -> None:
