@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from protocol.limits import TIME_MAX_MS
+
 Cell = str | int | float | None
 
 BOM: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
@@ -39,11 +41,14 @@ def write_rows(rows: Iterable[Sequence[Cell]]) -> bytes:
 
 
 def write_time(ms: int | None) -> str:
-    """Write a time in ms since the epoch as 2026-05-04T09:30:00.250Z."""
+    """Write a time in ms since the epoch as 2026-05-04T09:30:00.250Z, at most up to the years 1970 and 9999.
+
+    The clock of a client may lead to times that no calendar has.
+    """
     if ms is None:
         return ""
     # In integers: a float would round some milliseconds.
-    seconds, rest = divmod(ms, 1000)
+    seconds, rest = divmod(min(max(ms, 0), TIME_MAX_MS), 1000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
 
 

@@ -110,3 +110,14 @@ def test_times_are_written_to_the_millisecond() -> None:
     assert write_time(None) == ""
     assert write_time(1_700_000_000_007) == "2023-11-14T22:13:20.007Z"
     assert write_time(253_402_300_799_999) == "9999-12-31T23:59:59.999Z"
+
+
+@pytest.mark.parametrize(
+    ("ms", "written"),
+    [
+        (-253_402_300_799_999, "1970-01-01T00:00:00.000Z"),
+        (2 * 253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
+    ],
+)
+def test_a_clock_of_a_client_that_no_calendar_has_breaks_no_export(ms: int, written: str) -> None:
+    assert write_time(ms) == written
