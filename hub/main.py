@@ -6,6 +6,7 @@ or a second signal has come.
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -155,6 +156,7 @@ async def run(settings: HubSettings) -> None:
     app, drain = create_hub(settings)
     headers = answer_headers(settings.public_url)
     config = configure(app, settings.host, settings.port, settings.unfinished_bytes, headers)
+    logging.getLogger("asyncio").addFilter(network_faults.CountLostWrites())
     note_unretrieved(asyncio.get_running_loop(), partial(network_faults.note, "server_connection_lost"))
     with serve_metrics(metrics.REGISTRY, settings.metrics_host, settings.metrics_port):
         await HubServer(config, drain).serve()
