@@ -25,6 +25,7 @@ from hub.console.limits import ConsoleLimits
 from hub.console.send_queue import SendQueue
 from hub.errors import Busy, close_code_of, interpret
 from hub.monitor.fair_share import FairShare
+from hub.server.frame_budget import FrameBudget
 from hub.tasks import DetachedTasks
 from protocol.codec import Encoding, decode_console, encode
 from protocol.codes import CloseCode, ErrorCode
@@ -81,6 +82,8 @@ class ConsoleConnection:
         self._requests: asyncio.Queue[Watch | Unwatch | Focus | Command] = asyncio.Queue(self._limits.requests)
         self._renewals: asyncio.Queue[Auth] = asyncio.Queue(self._limits.requests)
         self._end: asyncio.Future[CloseCode] = asyncio.get_running_loop().create_future()
+        self._pings = FrameBudget()
+        self._pings.admit(asyncio.get_running_loop().time())
         self._unknown = 0
         self._recorded: set[UUID] = set()
         """Exams whose watching is in the audit log."""
@@ -222,6 +225,8 @@ class ConsoleConnection:
     def _take(self, frame: ConsoleFrame) -> None:
         match frame:
             case Ping():
+                if not self._pings.spend(asyncio.get_running_loop().time()):
+                    raise ConnectionEnd(CloseCode.TOO_FAST)
                 self._reply(Pong(frame.at, sockets.now_ms()))
             case Bye():
                 raise ConnectionEnd(CloseCode.NORMAL)

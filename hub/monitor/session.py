@@ -27,6 +27,7 @@ from hub.monitor.ending import AttemptEnding
 from hub.monitor.instructions import InstructionSchedule
 from hub.monitor.sequence import StreamSequence
 from hub.monitor.times import SessionTimes
+from hub.server.frame_budget import FrameBudget
 from protocol import limits, monitor
 from protocol.codec import EmptyBatch, Received
 from protocol.codes import CloseCode, ErrorCode
@@ -111,6 +112,9 @@ class CandidateSession:
         self._ending = AttemptEnding(times, now_ms)
         self._instructions = InstructionSchedule(times.repeat_ms)
         self._started_ms = self._last_frame_ms = self._now_ms = now_ms
+        self._needless = FrameBudget()
+        """Of frames that need an answer and store nothing: each costs the hub more than its sender."""
+        self._needless.admit(now_ms / 1000)
         self._unknown_frames = 0
         self._needless_dones = 0
         self._is_resumed = False
@@ -158,6 +162,9 @@ class CandidateSession:
         self._last_frame_ms = self._now_ms = now_ms
         if isinstance(frame, monitor.Hello):
             return self._hello(frame)
+        if self._is_needless(frame) and not self._needless.spend(now_ms / 1000):
+            detail = "You send ping, or what is stored already, again and again. Send it more slowly."
+            return self._fail(CloseCode.TOO_FAST, ErrorCode.TOO_FAST, detail)
         if isinstance(frame, monitor.Ping) and self.phase is not Phase.HELLO:
             return [Send(monitor.Pong(frame.at, now_ms if wall_ms is None else wall_ms))]
         if self.phase is not Phase.OPEN:
@@ -357,6 +364,12 @@ class CandidateSession:
         elif batch.last_seq > self.accepted:
             effects += self._accept(batch)
         return effects
+
+    def _is_needless(self, frame: Received) -> bool:
+        """Return whether a frame needs an answer and nothing else."""
+        if isinstance(frame, monitor.Lost):
+            return frame.to_seq <= self.committed
+        return isinstance(frame, monitor.Ping | EmptyBatch)
 
     def _take_lost(self, lost: monitor.Lost) -> list[Effect]:
         if not 0 < lost.to_seq <= limits.SEQ_MAX or not _is_name(lost.reason):

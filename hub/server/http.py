@@ -45,7 +45,13 @@ FREE_BYTES: Final = 16 * 1024
 
 SLICE_BYTES: Final = 4 * 1024
 TURN_BYTES: Final = 64 * 1024
-"""After so many bytes of one read, the other connections get their turn."""
+"""After so many bytes of one read, the other connections get their turn,"""
+
+TURN_S: Final = 0.001
+"""and after so much time: bodies in chunks of one byte take ten times as long."""
+
+LATE_BYTES: Final = 64 * 1024
+"""So much of a body may still come when its request is answered already; then the connection is closed."""
 
 RETRY_S: Final = 5
 
@@ -88,6 +94,8 @@ class PromptHttp(HttpToolsProtocol):
         self._header_bytes = 0
         """Received since the begin of the request, the end of its headers or the last piece of its body."""
         self._body_bytes = 0
+        self._late_bytes = 0
+        """Of a body whose request is answered already."""
         self._is_complete = False
         """Whether the newest request has arrived completely."""
         self._running: RequestResponseCycle | None = None
@@ -134,10 +142,10 @@ class PromptHttp(HttpToolsProtocol):
         self._parse()
 
     def _parse(self) -> None:
-        data, at = self._unparsed, 0
+        data, at, began_s = self._unparsed, 0, self.loop.time()
         self._unparsed = b""
         while at < len(data) and not self.pipeline and not self._is_over:
-            if at >= TURN_BYTES:
+            if at >= TURN_BYTES or (at and self.loop.time() - began_s > TURN_S):
                 self._schedule()
                 break
             self._feed(data[at : at + SLICE_BYTES])
@@ -188,6 +196,11 @@ class PromptHttp(HttpToolsProtocol):
                 network_faults.note("bad_request")
                 self._refuse(HTTPStatus.BAD_REQUEST, "bad_request", "This is not a valid HTTP request.")
             return
+        if not self._is_complete and self.cycle is not None and self.cycle.response_complete and not self._in_headers:
+            self._late_bytes += len(data)
+            if self._late_bytes > LATE_BYTES:
+                self._ignore_late_body()
+                return
         if not self._is_complete:
             # Trailers are kept by the parser as headers are, and an endless one is copied for each piece of it.
             self._header_bytes += len(data)
@@ -198,7 +211,7 @@ class PromptHttp(HttpToolsProtocol):
         """Start the deadline for the headers of a further request."""
         super().on_message_begin()
         self._in_headers, self._is_complete = True, False
-        self._header_bytes = self._body_bytes = 0
+        self._header_bytes = self._body_bytes = self._late_bytes = 0
         if self._deadline is None:
             self._start_deadline(self.headers_s)
 
@@ -272,6 +285,14 @@ class PromptHttp(HttpToolsProtocol):
         """Refuse with 503: the process holds too many bytes of unfinished requests, and this one is the oldest."""
         metrics.UNFINISHED_EVICTED.labels(kind="request").inc()
         self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "busy", "Too many requests are unfinished. Try again in a moment.")
+
+    def _ignore_late_body(self) -> None:
+        """Parse no more of a body that no one wants, and close a little later, so that its peer sees the answer."""
+        self._is_refused, self._unparsed = True, b""
+        self._unfinished.release(self)
+        self._start_deadline(None)
+        self.flow.resume_reading()
+        self._deadline = self.loop.call_later(self.linger_s, self.transport.close)
 
     def _check_unread(self, before: int) -> None:
         """Give up an answer of which nothing was read since the last check."""

@@ -79,8 +79,8 @@ class StreamClock(msgspec.Struct, array_like=True):
     `over` counts the successive windows above the limit, `calm` those without growth during a slow fault. `slept_ms` is
     the window in which a short sleep was accepted last. `is_early`: an event of this window came before it happened.
 
-    `begun_ms` is when the stream's first event arrived. `is_unchecked`: no window of it was right yet, besides the first
-    one, which only gives the reference.
+    `begun_ms` is when the stream's first event arrived. `is_unchecked`: no window of it was right yet, besides the
+    first one, which only gives the reference.
     """
 
     last_ms: int

@@ -29,7 +29,7 @@ from protocol.console import (
     Watch,
 )
 from protocol.flags import FlagStatus
-from protocol.limits import FRAME_BYTES
+from protocol.limits import CONTROL_BURST, FRAME_BYTES
 from protocol.monitor import Auth, Bye, Error, Ping, Pong
 from protocol.roles import Role
 from tests.hub.consoles import ConsoleHub
@@ -315,6 +315,13 @@ async def test_too_many_requests_at_once_are_too_fast(hub: ConsoleHub, room: Exa
         await blocker.execute(text("LOCK TABLE exams IN ACCESS EXCLUSIVE MODE"))
         for _ in range(10):
             await client.send(Watch(room.exam))
+        assert await client.close_code() == CloseCode.TOO_FAST
+
+
+async def test_a_flood_of_pings_is_too_fast(hub: ConsoleHub, room: ExamRoom) -> None:
+    async with hub.sign_in(room.teacher) as client:
+        for _ in range(3 * CONTROL_BURST):
+            await client.send(Ping(1))
         assert await client.close_code() == CloseCode.TOO_FAST
 
 

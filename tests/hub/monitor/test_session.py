@@ -198,6 +198,17 @@ def test_rejected_numbers_come_with_their_acknowledgement() -> None:
     assert frames(session.stored([refused])) == [monitor.Ack(2, [monitor.Rejected(1, RejectCode.TOO_DEEP), refused])]
 
 
+@pytest.mark.parametrize(
+    "needless", [monitor.Ping(1), EmptyBatch(), monitor.Lost(3, "full")], ids=["ping", "empty", "lost again"]
+)
+def test_a_flood_of_frames_that_need_only_an_answer_is_too_fast(needless: Received) -> None:
+    session = opened(committed=5)
+    for number in range(200):
+        assert closes(session.receive(needless, number * 100)) == []
+    effects = [effect for _ in range(limits.CONTROL_BURST + 5) for effect in session.receive(needless, 20_000)]
+    assert closes(effects) == [CloseCode.TOO_FAST]
+
+
 def test_more_than_two_windows_unacknowledged_is_too_fast() -> None:
     session = opened()
     most = limits.OVERRUN_FACTOR * limits.WINDOW_EVENTS

@@ -424,3 +424,18 @@ async def test_a_client_that_leaves_with_a_request_sent_ahead_is_noticed() -> No
             writer.write(b"GET / HTTP/1.1\r\nhost: here\r\n\r\n" * 2)
             await writer.drain()
         await ended.wait()
+
+
+async def test_the_rest_of_a_large_body_is_not_parsed_when_its_request_is_answered(patient: str) -> None:
+    async with asyncio.timeout(10), tcp(patient) as (reader, writer):
+        head = b"POST /none HTTP/1.1\r\nhost: here\r\ntransfer-encoding: chunked\r\n\r\n"
+        writer.write(head + b"1\r\nx\r\n")
+        assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 404 ")
+        with contextlib.suppress(ConnectionError):
+            while not reader.at_eof():
+                writer.write(b"1\r\nx\r\n" * 4_000)
+                await writer.drain()
+                await asyncio.sleep(0.02)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(0.01):
+                        await reader.read(65_536)
