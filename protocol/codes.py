@@ -43,8 +43,8 @@ CLOSE_MEANINGS: Final = {
     CloseCode.TOKEN_EXPIRED: "the token has expired: renew it first",
     CloseCode.GAP: "a sequence number was skipped: resume after `welcome.committed`",
     CloseCode.TOO_FAST: (
-        "more than two windows unacknowledged, or too many of something: hellos, pings, needless `done`, consoles of one "
-        "user"
+        "more than two windows unacknowledged, or too many of something: hellos, pings, needless `done`, consoles of "
+        "one user"
     ),
     CloseCode.INTERNAL: "an error in the hub",
     CloseCode.OVERLOADED: "the database is not available, or the hub is full",
