@@ -11,7 +11,7 @@ HUB: Final = {
     "veritas_requests_unfinished_total": "connections closed because their request did not arrive in time",
     "veritas_control_frames_refused_total": "WebSockets closed for too many control frames or message pieces",
     "veritas_unfinished_bytes": "bytes of unfinished requests and messages, and of answers that are not read",
-    "veritas_unfinished_evicted_total": "unfinished requests, messages and unread answers ended because there were too many, by kind",
+    "veritas_unfinished_evicted_total": "unfinished requests, messages and unread answers that were ended, by kind",
     "veritas_network_faults_total": "what ends a request or a socket without a fault of ours, by kind",
     "veritas_streams_rotated_total": "requests to clients to open a new stream because theirs is a day old",
     "veritas_events_lost_by_server_total": "acknowledged events that were missing when their client came back",
