@@ -21,7 +21,7 @@ export const CloseCode = {
   token_expired: 4419,
   /** a sequence number was skipped: resume after `welcome.committed` */
   gap: 4422,
-  /** more than two windows unacknowledged, or too many of something: hellos, needless `done`, consoles of one user */
+  /** more than two windows unacknowledged, or too many of something: hellos, pings, needless `done`, consoles of one user */
   too_fast: 4429,
   /** an error in the hub */
   internal: 4500,
