@@ -19,6 +19,7 @@ from hub.monitor.times import SessionTimes
 from protocol import limits, monitor
 from protocol.codec import Encoding, encode
 from protocol.codes import CloseCode, RejectCode
+from protocol.events import Event
 from tests.hub.monitor.conftest import CandidateClient, Peer, events, still_works, with_timing
 from tests.hub.monitor.test_socket import stored
 
@@ -217,9 +218,9 @@ async def test_a_client_that_does_not_read_is_too_slow_and_learns_it_when_it_rea
         await asyncio.get_running_loop().sock_connect(narrow, (address[0], int(address[1])))
         peer = await candidate.connect(encoding, sock=narrow, max_queue=1, close_timeout=1)
         await peer.send(await candidate.hello())
-        ping = encode(monitor.Ping(2**62), encoding)
+        again = encode(monitor.Events(1, [Event("alive", 1, 1)]), encoding)
         async with asyncio.timeout(60):
-            await flood(peer, ping, until_closed=candidate)
+            await flood(peer, again, until_closed=candidate)
         await still_works(beside)
         assert peer.connection.close_code is None
         assert await peer.closed() == CloseCode.TOO_SLOW
