@@ -67,14 +67,16 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     self_made: list[SelfMade]
 
 
-async def find_accounts(conn: AsyncConnection, exam_id: UUID, candidates: Sequence[RosterStudent]) -> Found:
-    """Find the accounts of the candidates of an exam. Changes nothing."""
+async def find_accounts(
+    conn: AsyncConnection, exam_id: UUID, candidates: Sequence[RosterStudent], *, lock: bool = False
+) -> Found:
+    """Find the accounts of the candidates of an exam. Changes nothing. With `lock` none is erased until COMMIT."""
     by_number = await _find_usernames(conn, candidates)
     usernames = [
         canonical_username(one.username) if one.username else by_number.get(one.enrollment_id or "", "")
         for one in candidates
     ]
-    known = await _read_accounts(conn, exam_id, usernames)
+    known = await _read_accounts(conn, exam_id, usernames, lock=lock)
     owners = await _find_owners(conn, candidates)
     refusals: list[RefusedStudent] = []
     self_made: list[SelfMade] = []
@@ -101,14 +103,14 @@ async def ensure_accounts(
     If the result has refusals, or self-made accounts that were not confirmed, the caller must roll back. Otherwise it
     has all ids. Safe against users who register at the same time.
     """
-    found = await find_accounts(conn, exam_id, candidates)
+    found = await find_accounts(conn, exam_id, candidates, lock=True)
     if found.refusals:
         return found
     missing = [(found.usernames[index], one) for index, one in enumerate(candidates) if found.user_ids[index] is None]
     if missing:
         refused = await _create(conn, missing)
         # Again, because a user may have registered one of the usernames.
-        found = await find_accounts(conn, exam_id, candidates)
+        found = await find_accounts(conn, exam_id, candidates, lock=True)
         found.refusals.extend(
             RefusedStudent(index, "enrollment_id", ID_TAKEN)
             for index, username in enumerate(found.usernames)
@@ -160,7 +162,7 @@ async def _find_owners(conn: AsyncConnection, candidates: Sequence[RosterStudent
 
 
 async def _read_accounts(
-    conn: AsyncConnection, exam_id: UUID, usernames: Collection[str]
+    conn: AsyncConnection, exam_id: UUID, usernames: Collection[str], *, lock: bool
 ) -> dict[str, Row[*tuple[Any, ...]]]:
     """Read the accounts with these usernames, and whether each may not be a candidate of the exam.
 
@@ -175,11 +177,13 @@ async def _read_accounts(
         .correlate(User),
     )
     barred = or_(User.role.in_((Role.ADMIN, Role.SERVICE)), User.is_active == false(), runs_exam)
-    found = await conn.execute(
-        select(User.id, User.username, User.full_name, User.origin, barred.label("is_barred")).where(
-            User.username.in_(set(usernames))
-        )
+    accounts = select(User.id, User.username, User.full_name, User.origin, barred.label("is_barred")).where(
+        User.username.in_(set(usernames))
     )
+    if lock:
+        # An erasure waits, or is finished before: then the username is free again.
+        accounts = accounts.with_for_update(read=True, key_share=True, of=User)
+    found = await conn.execute(accounts)
     return {row.username: row for row in found}
 
 

@@ -26,6 +26,7 @@ from db.models import (
     ExamPolicy,
     FeedHead,
     MonitoringEvent,
+    User,
 )
 from db.queries.events import system_events
 from protocol.attempts import RUNNING, AttemptStatus
@@ -80,12 +81,13 @@ async def start_attempt(
     once. `notice_body` is its text, which is stored once for each version. `place_of` returns the place of the request
     for a new attempt (`db/queries/attempts/places.py`).
 
-    Raises NotFound unless the exam is published and the student is on its roster, NotOpen before it opens and after it
+    Raises NotFound unless the exam is published and the student is active and on its roster, NotOpen before it opens and after it
     closes, Conflict when the student has taken it already.
     """
     exam = await _read_open(conn, exam_id, student_id)
     opened = await _running(conn, exam_id, student_id)
     if opened is None:
+        await _keep_student(conn, exam_id, student_id)
         # Attempts of one exam start one after the other, which makes `ix` and "at most one runs" correct. Everywhere
         # else the feed's head is locked last, so nothing after this may wait for another lock.
         await conn.execute(select(FeedHead.head).where(FeedHead.exam_id == exam_id).with_for_update())
@@ -159,6 +161,15 @@ async def _read_open(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> 
     if exam is None:
         raise NotFound(f"You have no exam {exam_id}.")
     return exam
+
+
+async def _keep_student(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> None:
+    """Keep the account from being erased until COMMIT: no attempt of an erased person runs. Raises NotFound."""
+    kept = await conn.execute(
+        select(User.id).where(User.id == student_id, User.is_active).with_for_update(read=True, key_share=True)
+    )
+    if kept.one_or_none() is None:
+        raise NotFound(f"You have no exam {exam_id}.")
 
 
 async def _running(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> StartedAttempt | None:

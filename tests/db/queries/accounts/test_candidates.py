@@ -18,6 +18,7 @@ from db.queries.accounts.candidates import (
 from db.queries.accounts.candidates import (
     RosterStudent as Row,
 )
+from db.queries.retention import removal
 from protocol.roles import Origin, Role
 from tests.factories import make_exam, make_user
 from tests.locks import until_blocked
@@ -95,6 +96,30 @@ async def test_a_user_who_registers_at_the_same_moment_is_not_added(
         await until_blocked(engine)
         await registering.commit()
         assert await asyncio.wait_for(task, 10) == ["Typed Name"]
+
+
+async def test_a_person_who_is_erased_at_the_same_moment_is_not_added(
+    conn: AsyncConnection, engine: AsyncEngine, exam_id: UUID
+) -> None:
+    ada = await users.create_user(conn, username="ada", name="Ada", role=Role.STUDENT)
+    await conn.commit()
+
+    async def add() -> tuple[list[UUID | None], list[str]]:
+        async with engine.begin() as adding:
+            found = await ensure_accounts(adding, exam_id, [Row(username="ada", name="Ada")], ())
+            return found.user_ids, [one.message for one in found.refusals]
+
+    async with engine.begin() as erasing:
+        await removal.begin_erasure(erasing, ada.user_id)
+        task = asyncio.create_task(add())
+        await until_blocked(engine)
+    assert await asyncio.wait_for(task, 10) == ([ada.user_id], [BARRED])
+    async with engine.begin() as erasing:
+        await removal.erase_user(erasing, ada.user_id)
+        task = asyncio.create_task(add())
+        await until_blocked(engine)
+    (new,), refusals = await asyncio.wait_for(task, 10)
+    assert (new not in {None, ada.user_id}, refusals) == (True, [])
 
 
 async def test_who_runs_the_exam_cannot_take_it_and_another_teacher_can(conn: AsyncConnection, exam_id: UUID) -> None:

@@ -11,12 +11,14 @@ from db.clock import to_ms
 from db.errors import Conflict, NotFound, NotOpen
 from db.models import AnalysisCursor, Exam, ExamAttempt, ExamEnrollment, ExamPolicy
 from db.queries.attempts.start import StartedAttempt, read_attempt, start_attempt
+from db.queries.retention import removal
 from judgement.attempts import Action, next_status, transition_of
 from protocol.attempts import RUNNING, AttemptStatus
 from protocol.console import AttemptRow
 from protocol.roles import Role
 from tests import factories
 from tests.candidates import system_events
+from tests.locks import until_blocked
 
 
 async def enrolled(conn: AsyncConnection, students: int = 1) -> tuple[UUID, list[UUID]]:
@@ -60,6 +62,22 @@ async def test_a_class_that_starts_at_once_gets_numbers_without_holes(engine: As
     opened = await asyncio.gather(*(start(student) for student in [*students, *students]))
     assert sorted({started.ix for started in opened}) == list(range(1, 9))
     assert sum(started.row is not None for started in opened) == 8
+
+
+async def test_a_student_whose_erasure_begins_at_the_same_moment_starts_nothing(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        exam_id, (student,) = await enrolled(conn)
+
+    async def start() -> None:
+        async with engine.begin() as conn:
+            await start_attempt(conn, exam_id, student, rulebook_version=1)
+
+    async with engine.begin() as erasing:
+        await removal.begin_erasure(erasing, student)
+        task = asyncio.create_task(start())
+        await until_blocked(engine)
+    with pytest.raises(NotFound):
+        await asyncio.wait_for(task, 10)
 
 
 async def test_a_student_who_is_not_on_the_roster_cannot_start(conn: AsyncConnection) -> None:
