@@ -88,20 +88,24 @@ async def read_account(conn: AsyncConnection, user_id: UUID) -> AccountView:
 async def lock_account(conn: AsyncConnection, user_id: UUID, actor_id: UUID) -> AccountView:
     """Lock the account to change, and the accounts of all administrators, until COMMIT.
 
-    Raises NotFound, Forbidden when the actor is no longer an administrator, and Conflict for the account of a service.
+    Raises NotFound, Forbidden when the actor is no longer an administrator, and Conflict for the account of a service
+    or of an erased person.
     """
     locked = await conn.execute(
-        select(User.id, User.role, User.is_active)
+        select(User.id, User.role, User.is_active, User.erased_at)
         .where(or_(User.id == user_id, (User.role == Role.ADMIN) & User.is_active))
         .order_by(User.id)
         .with_for_update(key_share=True)
     )
-    admins = {row.id for row in locked if row.role == Role.ADMIN and row.is_active}
+    rows = locked.all()
+    admins = {row.id for row in rows if row.role == Role.ADMIN and row.is_active}
     if actor_id not in admins:
         raise Forbidden("Only administrators can do this.")
     account = await read_account(conn, user_id)
     if account.role is Role.SERVICE:
         raise Conflict("This account belongs to a program. Create or revoke its service keys instead.")
+    if any(row.id == user_id and row.erased_at is not None for row in rows):
+        raise Conflict("This person was erased, which cannot be undone. Create a new account instead.")
     return account
 
 

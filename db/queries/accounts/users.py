@@ -145,9 +145,15 @@ async def find_user_id(conn: AsyncConnection, username: str) -> UUID:
 
 
 async def set_active(conn: AsyncConnection, username: str, *, active: bool) -> UUID:
-    """Activate or deactivate an account. A deactivation ends its sessions for good. Raises NotFound."""
+    """Activate or deactivate an account. A deactivation ends its sessions for good.
+
+    Raises NotFound, also for an erased person.
+    """
     changed = await conn.execute(
-        update(User).where(User.username == canonical_username(username)).values(is_active=active).returning(User.id)
+        update(User)
+        .where(User.username == canonical_username(username), User.erased_at.is_(None))
+        .values(is_active=active)
+        .returning(User.id)
     )
     user_id: UUID | None = changed.scalar_one_or_none()
     if user_id is None:

@@ -8,6 +8,7 @@ from db.errors import Conflict, Forbidden, NotFound
 from db.models import UserSession
 from db.queries.accounts import admin as accounts
 from db.queries.accounts import credentials, service_keys, users
+from db.queries.retention import removal
 from protocol.roles import Origin, Role, Scope
 from tests.factories import make_user
 
@@ -43,6 +44,15 @@ async def test_the_account_of_a_service_cannot_be_changed(conn: AsyncConnection)
     assert program is not None
     with pytest.raises(Conflict):
         await accounts.lock_account(conn, program.user_id, admin)
+
+
+async def test_an_erased_person_is_neither_changed_nor_activated(conn: AsyncConnection) -> None:
+    admin, student = await make_user(conn, role=Role.ADMIN), await make_user(conn)
+    await removal.begin_erasure(conn, student)
+    with pytest.raises(Conflict, match="erased"):
+        await accounts.lock_account(conn, student, admin)
+    with pytest.raises(NotFound):
+        await users.set_active(conn, f"u-{student}", active=True)
 
 
 @pytest.mark.parametrize(
