@@ -222,8 +222,9 @@ _ERASE_USER = """
     key text;
     attempts uuid[];
     erased_name text;
+    erased_username text;
 BEGIN
-    SELECT full_name INTO erased_name FROM users WHERE id = wanted AND erased_at IS NOT NULL FOR UPDATE;
+    SELECT full_name, username INTO erased_name, erased_username FROM users WHERE id = wanted AND erased_at IS NOT NULL FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'user % is not to be erased', wanted USING ERRCODE = 'insufficient_privilege';
     END IF;
@@ -243,20 +244,24 @@ BEGIN
     LOOP
         EXECUTE format('DELETE FROM public.%I WHERE %I = $1', child, key) USING wanted;
     END LOOP;
-    DELETE FROM idempotency_keys WHERE response LIKE '%' || wanted || '%';
+    -- An answer names the person by id or username, or an attempt: a hold has a reason about it.
+    DELETE FROM idempotency_keys WHERE strpos(response, to_json(erased_username)::text) > 0
+        OR response LIKE ANY (SELECT '%' || id || '%' FROM unnest(attempts || wanted) AS id);
     DELETE FROM commands WHERE actor_id = wanted
         OR exam_id IN (SELECT exam_id FROM exam_enrollments WHERE student_id = wanted)
         OR exam_id IN (SELECT exam_id FROM exam_attempts WHERE student_id = wanted);
     UPDATE exam_feed SET body = body || '{"name": "Erased user"}'
     WHERE kind = 'student' AND body ->> 'student_id' = wanted::text;
     UPDATE exam_feed SET body = body || '{"reviewed_by": null}'
-    WHERE kind = 'flag' AND body ->> 'reviewed_by' = erased_name;
+    WHERE kind = 'flag' AND (body ->> 'reviewed_by' = erased_name
+        OR body ->> 'flag_id' IN (SELECT flag_id::text FROM flag_reviews WHERE reviewer_id = wanted));
     DELETE FROM audit_sources USING audit_logs WHERE audit_logs.id = audit_id
         AND (actor_id = wanted OR (resource = 'user' AND resource_id = wanted::text));
     UPDATE exam_enrollments SET removed_at = coalesce(removed_at, now()), name = NULL, email = NULL,
            enrollment_id = NULL, cohort = NULL
     WHERE student_id = wanted;
-    UPDATE users SET username = 'erased-' || wanted, full_name = 'Erased user', email = NULL, password_hash = NULL,
+    -- With a space, which no username has: so no one can have taken it.
+    UPDATE users SET username = 'erased ' || wanted, full_name = 'Erased user', email = NULL, password_hash = NULL,
            is_active = false, last_login = NULL, last_login_ip = NULL
     WHERE id = wanted;
 END

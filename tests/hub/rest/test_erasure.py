@@ -259,6 +259,42 @@ async def test_an_erased_person_can_neither_sign_in_nor_go_on(students: Class) -
     assert (await ada.caller.get("/student/dashboard")).status_code == 401
 
 
+async def test_the_answer_to_a_hold_is_forgotten_with_the_person(engine: AsyncEngine, students: Class) -> None:
+    ada = await students.add(ADA)
+    body = {"attempt_id": str(ada.attempt_id), "reason": f"appeal of {ADA}"}
+    hold = _ok(await students.admin.post("/admin/holds", body, **{"Idempotency-Key": "1"}))
+    _ok(await students.admin.delete(f"/admin/holds/{hold['hold_id']}"))
+    _ok(await students.admin.post(f"/admin/users/{ada.user_id}/erase", {"reason": "requested"}))
+    assert await find_marker(engine, ADA) == []
+
+
+async def test_an_erased_person_cannot_be_brought_back(students: Class) -> None:
+    ada = await students.add(ADA)
+    path = f"/admin/users/{ada.user_id}"
+    _ok(await students.admin.post(f"{path}/erase", {"reason": "requested"}))
+    for change in ({"is_active": True}, {"name": "Ada Again"}, {"password": PASSWORD}, {"email": "ada@again.example"}):
+        assert (await students.admin.patch(path, change)).status_code == 409, change
+
+
+async def test_a_username_that_looks_erased_prevents_no_erasure(students: Class) -> None:
+    ada = await students.add(ADA)
+    roster = {"students": [{"username": f"erased-{ada.user_id}", "name": "Someone"}]}
+    _ok(await students.teacher.post(f"/exams/{students.exam_id}/roster", roster))
+    _ok(await students.admin.post(f"/admin/users/{ada.user_id}/erase", {"reason": "requested"}))
+
+
+async def test_consoles_see_no_name_of_an_erased_reviewer_not_even_a_former_one(
+    engine: AsyncEngine, users: Users, students: Class
+) -> None:
+    students.teacher = await users.make(Role.TEACHER, ADA)
+    await students.open()
+    await students.add(BOB)
+    path = f"/admin/users/{students.teacher.tokens['user']['id']}"
+    _ok(await students.admin.patch(path, {"name": "Renamed"}))
+    _ok(await students.admin.post(f"{path}/erase", {"reason": "left"}))
+    assert await find_marker(engine, ADA) == []
+
+
 async def test_consoles_see_no_name_of_an_erased_person(engine: AsyncEngine, students: Class) -> None:
     ada = await students.add(ADA)
     _ok(await students.admin.post(f"/admin/users/{ada.user_id}/erase", {"reason": "requested"}))

@@ -64,7 +64,7 @@ async def test_a_held_person_is_erased_only_when_forced(engine: AsyncEngine, his
     await erase_person(engine, attempt.student_id)
     async with engine.connect() as conn:
         user = (await conn.execute(select(User).where(User.id == attempt.student_id))).one()
-    assert (user.full_name, user.username, user.is_active) == ("Erased user", f"erased-{attempt.student_id}", False)
+    assert (user.full_name, user.username, user.is_active) == ("Erased user", f"erased {attempt.student_id}", False)
 
 
 async def test_an_erasure_can_be_repeated(engine: AsyncEngine, history: History) -> None:
