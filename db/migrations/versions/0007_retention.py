@@ -224,7 +224,8 @@ _ERASE_USER = """
     erased_name text;
     erased_username text;
 BEGIN
-    SELECT full_name, username INTO erased_name, erased_username FROM users WHERE id = wanted AND erased_at IS NOT NULL FOR UPDATE;
+    SELECT full_name, username INTO erased_name, erased_username
+    FROM users WHERE id = wanted AND erased_at IS NOT NULL FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'user % is not to be erased', wanted USING ERRCODE = 'insufficient_privilege';
     END IF;

@@ -81,8 +81,8 @@ async def start_attempt(
     once. `notice_body` is its text, which is stored once for each version. `place_of` returns the place of the request
     for a new attempt (`db/queries/attempts/places.py`).
 
-    Raises NotFound unless the exam is published and the student is active and on its roster, NotOpen before it opens and after it
-    closes, Conflict when the student has taken it already.
+    Raises NotFound unless the exam is published and the student is active and on its roster, NotOpen before it opens
+    and after it closes, Conflict when the student has taken it already.
     """
     exam = await _read_open(conn, exam_id, student_id)
     opened = await _running(conn, exam_id, student_id)
