@@ -318,6 +318,8 @@ def run_retention() -> None:
 def hold(attempt_id: UUID, reason: str, until: datetime | None) -> None:
     """Keep the data of an attempt past their time."""
     ends = None if until is None else until.replace(hour=23, minute=59, second=59, tzinfo=UTC)
+    if ends is not None and ends < datetime.now(UTC):
+        raise VeritasError("--until is in the past: such a hold keeps nothing")
 
     async def run(engine: AsyncEngine, settings: DatabaseSettings) -> None:
         del settings

@@ -28,6 +28,7 @@ from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.fields import At
 from hub.rest.http.idempotency import Once
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
+from hub.sockets import now_ms
 from protocol.console import StudentRow
 from protocol.roles import Role
 
@@ -113,6 +114,8 @@ async def place_hold(
 ) -> HoldView:
     """Keep the data of an attempt past their time, for example during an appeal."""
     until = None if data.until is None else from_ms(data.until)
+    if data.until is not None and data.until <= now_ms():
+        raise Invalid("$.until", "must be later than now, in ms since the epoch")
     async with once.change(principal.user_id) as unit:
         hold = await holds.place_hold(
             unit.conn, data.attempt_id, placed_by=principal.user_id, reason=data.reason, until=until

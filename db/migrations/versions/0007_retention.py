@@ -51,7 +51,8 @@ _DELETE_EVENTS = """
     gone bigint;
     total bigint := 0;
 BEGIN
-    IF NOT EXISTS (SELECT FROM exam_attempts WHERE id = wanted AND events_deleted_at IS NOT NULL) THEN
+    -- An attempt that another deletion has just removed has none left.
+    IF EXISTS (SELECT FROM exam_attempts WHERE id = wanted AND events_deleted_at IS NULL) THEN
         RAISE EXCEPTION 'the events of attempt % are not to be deleted', wanted
             USING ERRCODE = 'insufficient_privilege';
     END IF;

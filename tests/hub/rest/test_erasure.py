@@ -333,6 +333,14 @@ async def test_a_hold_is_placed_listed_and_released(engine: AsyncEngine, student
     assert _ok(await students.admin.get("/admin/holds"))["items"] == []
 
 
+async def test_a_hold_that_is_over_already_is_refused(students: Class) -> None:
+    ada = await students.add(ADA)
+    for until in (0, 1_800_000_000):  # the second is a time in seconds
+        body = {"attempt_id": str(ada.attempt_id), "reason": "an appeal", "until": until}
+        refused = await students.admin.post("/admin/holds", body)
+        assert (refused.status_code, refused.json()["errors"][0]["path"]) == (400, "$.until")
+
+
 async def test_an_exam_is_deleted_with_everything_of_it(engine: AsyncEngine, students: Class) -> None:
     await students.add(ADA)
     assert (await students.teacher.delete(f"/exams/{students.exam_id}")).status_code == 204

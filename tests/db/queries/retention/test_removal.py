@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.errors import Conflict, NotFound
 from db.models import Exam, ExamAttempt, User
 from db.queries.retention import removal
-from db.retention.deletion import delete_exam, erase_person
+from db.retention.deletion import delete_all_events, delete_exam, erase_person
 from protocol.attempts import ExamKind
 from protocol.roles import Role
 from tests.factories import make_attempt, make_user
@@ -40,6 +40,14 @@ async def test_an_exam_is_deleted_with_everything_of_it(engine: AsyncEngine, his
         assert (await conn.execute(select(ExamAttempt.id))).scalars().all() == [other.attempt_id]
     for table in ("flags", "analysis_cursors", "exam_policies", "feed_heads"):
         assert await count(engine, table) == 1, table
+
+
+async def test_an_exam_that_is_deleted_twice_at_once_is_deleted_once(engine: AsyncEngine, history: History) -> None:
+    removed = (await history.add(1)).attempt_id
+    async with engine.begin() as conn:
+        await removal.begin_exam_deletion(conn, history.exams[ExamKind.REAL])
+    await delete_exam(engine, history.exams[ExamKind.REAL])
+    assert await delete_all_events(engine, removed) == 0, "the second one had read it before"
 
 
 async def test_an_exam_with_a_held_or_running_attempt_is_not_deleted(engine: AsyncEngine, history: History) -> None:
