@@ -169,11 +169,16 @@ async def provide_bearer(
 ) -> Bearer:
     """Provide a handler's `bearer`. Raises Unauthenticated, Expired, or Forbidden if the user is not a student.
 
-    An upload token needs no session; the queries check whether its attempt still accepts events.
+    An upload token is still valid when its session is over or signed out, but not when someone ended it; the queries
+    check whether its attempt still accepts events.
     """
     token = _bearer(request)
     if tokens.is_upload(token):
         claims = tokens.verify_upload(token, settings.keys, now_ms=now_ms())
+        if claims.sid is not None:
+            async with engine.connect() as conn:
+                if not await credentials.ended_by_itself(conn, claims.sid):
+                    raise Unauthenticated("Your sign-in was ended. Sign in again.")
         return Bearer(claims.sub, attempt_id=claims.attempt)
     principal = await principal_as(Role.STUDENT)(request, engine, settings)
     return Bearer(principal.user_id, principal)

@@ -55,7 +55,10 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UploadClaims(msgspec.Struct, frozen=True, kw_only=True):
-    """The claims of an upload token: the attempt whose events it can deliver. Times are in seconds."""
+    """The claims of an upload token: the attempt whose events it can deliver. Times are in seconds.
+
+    `sid` is the session that got it; None in a token of an older version.
+    """
 
     typ: str = _UPLOAD_TYPE
     iss: str = _ISSUER
@@ -64,6 +67,7 @@ class UploadClaims(msgspec.Struct, frozen=True, kw_only=True):
     attempt: UUID
     nbf: int
     exp: int
+    sid: UUID | None = None
 
 
 _ClaimsT = TypeVar("_ClaimsT", Claims, UploadClaims)
@@ -77,10 +81,12 @@ def make_claims(
     return Claims(sub=user_id, role=role, name=name, sid=session, nbf=now_s, exp=now_s + LIFETIME_S, exam=exam_id)
 
 
-def make_upload_claims(student_id: UUID, attempt_id: UUID, *, now_ms: int, closes_ms: int | None) -> UploadClaims:
+def make_upload_claims(
+    student_id: UUID, attempt_id: UUID, session: UUID, *, now_ms: int, closes_ms: int | None
+) -> UploadClaims:
     """Return the claims to deliver events of an attempt, valid from now until a day after it closes."""
     until_ms = (now_ms if closes_ms is None else closes_ms) + TAIL_MS
-    return UploadClaims(sub=student_id, attempt=attempt_id, nbf=now_ms // 1000, exp=until_ms // 1000)
+    return UploadClaims(sub=student_id, attempt=attempt_id, sid=session, nbf=now_ms // 1000, exp=until_ms // 1000)
 
 
 def derive_queue_key(attempt_id: UUID, secret: str) -> str:

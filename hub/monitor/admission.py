@@ -196,8 +196,9 @@ def _check_exam(principal: Principal, opening: OpenedConnection) -> None:
 def make_welcome(admitted: AdmittedCandidate, window: Window, keys: Keys) -> Welcome:
     """Build the welcome of an admitted candidate: where to continue, the limits, and the keys of its queue."""
     opening = admitted.opening
+    owner = admitted.principal
     upload = tokens.make_upload_claims(
-        admitted.principal.user_id, opening.attempt_id, now_ms=opening.server_ms, closes_ms=opening.closes_ms
+        owner.user_id, opening.attempt_id, owner.session, now_ms=opening.server_ms, closes_ms=opening.closes_ms
     )
     return Welcome(
         stream=opening.stream_id,

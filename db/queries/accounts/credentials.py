@@ -201,6 +201,15 @@ async def find_ended_sessions(conn: AsyncConnection, sessions: Collection[UUID])
     return set(sessions) - set(live.scalars())
 
 
+async def ended_by_itself(conn: AsyncConnection, session: UUID) -> bool:
+    """Return whether a session goes on, is over, or was signed out; False when it was ended for another reason.
+
+    Also False when it ended so long ago that it is not stored any more.
+    """
+    kept = or_(UserSession.ended_at.is_(None), UserSession.end_reason == SessionEnd.SIGNED_OUT)
+    return bool((await conn.execute(select(exists().where(UserSession.id == session, kept)))).scalar_one())
+
+
 async def rotate_token(
     conn: AsyncConnection, token_hash: bytes, successor_hash: bytes, *, is_use: bool = True
 ) -> Rotation:

@@ -21,7 +21,7 @@ NEW = "the next secret, which came by a rotation"
 NOW = 1_700_000_000_000
 ATTEMPT = UUID(int=7)
 CLAIMS = tokens.make_claims(uuid4(), Role.STUDENT, "Ada", uuid4(), now_ms=NOW)
-UPLOAD = tokens.make_upload_claims(CLAIMS.sub, ATTEMPT, now_ms=NOW, closes_ms=None)
+UPLOAD = tokens.make_upload_claims(CLAIMS.sub, ATTEMPT, CLAIMS.sid, now_ms=NOW, closes_ms=None)
 
 BEFORE = Keys((OLD,), OLD)
 DURING = Keys((NEW, OLD), OLD)

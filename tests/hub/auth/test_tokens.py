@@ -92,7 +92,7 @@ def test_an_invalid_token_is_rejected_and_not_repeated(token: str) -> None:
     assert str(refusal.value) == "The token is not valid."
 
 
-UPLOAD = tokens.make_upload_claims(CLAIMS.sub, ATTEMPT, now_ms=NOW, closes_ms=NOW + 60_000)
+UPLOAD = tokens.make_upload_claims(CLAIMS.sub, ATTEMPT, CLAIMS.sid, now_ms=NOW, closes_ms=NOW + 60_000)
 
 
 def test_an_upload_token_is_valid_until_a_day_after_the_end() -> None:
@@ -101,7 +101,7 @@ def test_an_upload_token_is_valid_until_a_day_after_the_end() -> None:
     assert tokens.verify_upload(token, KEYS, now_ms=end_ms - 1000) == UPLOAD
     with pytest.raises(Expired):
         tokens.verify_upload(token, KEYS, now_ms=end_ms)
-    endless = tokens.make_upload_claims(CLAIMS.sub, ATTEMPT, now_ms=NOW, closes_ms=None)
+    endless = tokens.make_upload_claims(CLAIMS.sub, ATTEMPT, CLAIMS.sid, now_ms=NOW, closes_ms=None)
     assert endless.exp * 1000 == NOW + TAIL_MS
 
 

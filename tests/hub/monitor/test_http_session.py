@@ -14,7 +14,17 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.models import AttemptAnswer, Connection, ExamEnrollment, Instruction, MonitoringEvent, RejectedEvent, User
+from db.models import (
+    AttemptAnswer,
+    Connection,
+    ExamEnrollment,
+    Instruction,
+    MonitoringEvent,
+    RejectedEvent,
+    SessionEnd,
+    User,
+    UserSession,
+)
 from db.queries.console import instructions
 from hub.ingest.batcher import Offer
 from hub.ingest.writer import Ingest
@@ -262,6 +272,21 @@ async def test_an_upload_token_delivers_events_of_its_attempt_and_nothing_else(
     async with engine.begin() as conn:
         await conn.execute(update(User).where(User.id == candidate.student_id).values(is_active=False))
     assert (await poster.deliver(3, 3)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("reason", "status"),
+    [(SessionEnd.SIGNED_OUT, 200), *((end, 401) for end in SessionEnd if end is not SessionEnd.SIGNED_OUT)],
+)
+async def test_an_upload_token_ends_with_a_session_that_someone_ended(
+    poster: Poster, candidate: CandidateClient, engine: AsyncEngine, reason: SessionEnd, status: int
+) -> None:
+    _, welcome = await candidate.enter(stream=UUID(poster.stream))
+    poster.token = welcome.upload_token
+    assert (await poster.deliver(1, 1)).status_code == 200
+    async with engine.begin() as conn:
+        await conn.execute(update(UserSession).values(ended_at=func.now(), end_reason=reason))
+    assert (await poster.deliver(2, 2)).status_code == status
 
 
 async def test_late_events_are_stored_for_a_day_after_the_end(poster: Poster, candidate: CandidateClient) -> None:
