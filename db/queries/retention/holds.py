@@ -8,13 +8,13 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, and_, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
 from db.clock import to_ms
 from db.errors import Conflict, NotFound
-from db.models import AttemptHold, ExamAttempt, User
+from db.models import AttemptHold, Exam, ExamAttempt, User
 
 
 class HoldView(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,15 +43,28 @@ _VIEW: Final = (
 async def place_hold(
     conn: AsyncConnection, attempt_id: UUID, *, placed_by: UUID | None, reason: str, until: datetime | None
 ) -> HoldView:
-    """Hold the data of an attempt. Raises NotFound, and Conflict when its events are deleted already."""
+    """Hold the data of an attempt, also those that are left when the events are deleted, such as answers.
+
+    Raises NotFound, and Conflict when there is nothing left, or when the exam is deleted or the person erased.
+    """
+    all_gone = and_(
+        ExamAttempt.events_deleted_at.is_not(None),
+        ExamAttempt.reviews_deleted_at.is_not(None),
+        ExamAttempt.answers_deleted_at.is_not(None),
+    )
     found = await conn.execute(
-        select(ExamAttempt.events_deleted_at).where(ExamAttempt.id == attempt_id).with_for_update()
+        select(or_(all_gone, Exam.deleting_at.is_not(None), User.erased_at.is_not(None)).label("is_gone"))
+        .select_from(ExamAttempt)
+        .join(Exam, Exam.id == ExamAttempt.exam_id)
+        .join(User, User.id == ExamAttempt.student_id)
+        .where(ExamAttempt.id == attempt_id)
+        .with_for_update(of=ExamAttempt)
     )
     attempt = found.one_or_none()
     if attempt is None:
         raise NotFound(f"There is no attempt {attempt_id}.")
-    if attempt.events_deleted_at is not None:
-        raise Conflict("The events of this attempt are deleted already, after their time.")
+    if attempt.is_gone:
+        raise Conflict("The data of this attempt are deleted already.")
     hold_id = uuid7()
     await conn.execute(
         insert(AttemptHold).values(id=hold_id, attempt_id=attempt_id, placed_by=placed_by, reason=reason, until=until)

@@ -14,6 +14,11 @@ from protocol.roles import Role
 from tests.factories import make_user
 from tests.seeded_attempts import SeededAttempt, seed_attempt
 
+_PAST = (
+    "UPDATE exam_attempts SET status = 'submitted', completed_at = now() - interval '90 days', "
+    "events_deleted_at = now()"
+)
+
 
 @pytest.fixture
 async def seeded(conn: AsyncConnection) -> SeededAttempt:
@@ -52,13 +57,22 @@ async def test_holds_are_listed_page_by_page(conn: AsyncConnection, seeded: Seed
     assert await holds.list_holds(conn, after=first[-1].hold_id) == placed[:1]
 
 
-async def test_what_is_deleted_cannot_be_held(conn: AsyncConnection, seeded: SeededAttempt) -> None:
-    await conn.execute(
-        text(
-            "UPDATE exam_attempts SET status = 'submitted', completed_at = now() - interval '90 days', "
-            "events_deleted_at = now()"
-        )
-    )
+async def test_what_is_left_after_the_events_is_held(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+    await conn.execute(text(f"{_PAST}, reviews_deleted_at = now()"))
+    hold = await holds.place_hold(conn, seeded.attempt_id, placed_by=None, reason="a late appeal", until=None)
+    assert await holds.list_holds(conn) == [hold]
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        f"{_PAST}, reviews_deleted_at = now(), answers_deleted_at = now()",
+        "UPDATE exams SET deleting_at = now()",
+        "UPDATE users SET erased_at = now()",
+    ],
+)
+async def test_what_is_deleted_cannot_be_held(conn: AsyncConnection, seeded: SeededAttempt, gone: str) -> None:
+    await conn.execute(text(gone))
     with pytest.raises(Conflict, match="deleted already"):
         await holds.place_hold(conn, seeded.attempt_id, placed_by=None, reason="x", until=None)
 
