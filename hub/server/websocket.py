@@ -48,6 +48,9 @@ SLICE_BYTES: Final = 4 * 1024
 FRAMES_PER_TURN: Final = 256
 """After so many frames of one read, the other sockets get their turn."""
 
+CLOSING_BYTES: Final = 256
+"""So many bytes are parsed in one turn after a close code was sent: only the peer's own close is looked for."""
+
 
 class _OverBudget(ProtocolError):
     """The peer has sent too many control frames or message pieces."""
@@ -140,13 +143,14 @@ class ClosingWebSocket(WebSocketsSansIOProtocol):
     def _parse(self) -> None:
         data, at, frames = self._unparsed, 0, 0
         while at < len(data) and not self.read_paused and not self.transport.is_closing():
-            if frames > FRAMES_PER_TURN:
+            if frames > FRAMES_PER_TURN or (at and self.close_sent):
                 self.read_paused = True
                 self.transport.pause_reading()
                 self._schedule()
                 break
-            self.conn.receive_data(data[at : at + SLICE_BYTES])
-            at += SLICE_BYTES
+            piece = data[at : at + (CLOSING_BYTES if self.close_sent else SLICE_BYTES)]
+            at += len(piece)
+            self.conn.receive_data(piece)
             if self.conn.parser_exc is not None:
                 self._unparsed = b""
                 self.handle_parser_exception()

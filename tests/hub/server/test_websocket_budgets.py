@@ -15,7 +15,7 @@ from websockets.frames import Frame, Opcode
 
 from hub import metrics, sockets
 from hub.server.unfinished import UnfinishedBytes
-from hub.server.websocket import CLOSE_NOW, ClosingWebSocket
+from hub.server.websocket import CLOSE_NOW, CLOSING_BYTES, ClosingWebSocket
 from protocol.limits import CONTROL_BURST, HELLO_BYTES, SOCKET_BYTES, STRANGER_CONTROL
 from tests.hub.serving import read_close, serve
 
@@ -130,6 +130,36 @@ async def test_thousands_of_messages_in_one_write_all_arrive_in_order() -> None:
         client.transport.write(b"".join(frame(Opcode.TEXT, text.encode()) for text in texts))
         assert [await client.recv() for _ in texts] == texts
         assert echo.received[1:] == texts
+
+
+async def test_a_flood_after_the_close_code_gets_a_small_part_of_each_turn() -> None:
+    most = parsed = 0
+
+    class Watched(ClosingWebSocket):
+        def handle_events(self) -> None:
+            nonlocal most, parsed
+            if self.close_sent:
+                most = max(most, len(self.conn.events))
+                parsed += len(self.conn.events)
+            super().handle_events()
+
+        def _parse(self) -> None:
+            before = parsed
+            super()._parse()
+            nonlocal most
+            most = max(most, parsed - before)
+
+    @websocket("/")
+    async def refuse(socket: WebSocket[Any, Any, Any]) -> None:
+        await sockets.accept(socket)
+        await sockets.receive(socket)
+        socket.scope["extensions"][CLOSE_NOW](4429, "too fast")  # type: ignore[operator]
+
+    async with serve(Litestar([refuse]), ws=Watched) as address, connect(f"ws://{address}/") as client:
+        client.transport.write(frame(Opcode.TEXT, b"x") * 20_000)
+        assert (await read_close(client))[0] == 4429
+    assert parsed > 10_000
+    assert most <= CLOSING_BYTES // len(frame(Opcode.TEXT, b"x")) + 1
 
 
 async def test_messages_that_are_not_taken_stay_unparsed() -> None:
