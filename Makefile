@@ -78,8 +78,9 @@ PURE := protocol judgement hub.monitor.ending hub.monitor.fair_share hub.monitor
   hub.auth.tokens veritas.client.queue veritas.client.progress veritas.client.reconnect veritas.simulation.report workers.llm.breaker \
   workers.llm.evidence workers.llm.verdict
 
-# What runs in other processes is not counted, so the tests that only run processes are left out.
-IN_PROCESS := --ignore=tests/browser --ignore=tests/journeys --ignore=tests/faults --ignore=tests/deploy
+# What runs in other processes is not counted, so the tests that only run processes are left out. Counting takes time,
+# so what measures time is left out, too.
+IN_PROCESS := --ignore=tests/browser --ignore=tests/journeys --ignore=tests/faults --ignore=tests/deploy --ignore=tests/laws/test_loop_time.py
 
 coverage: $(VENV)/dev $(DIST)  ## the suite again, counting branches: 95 % of pure modules by their own tests, 90 % of all
 	$(BIN)/python -m pytest -q -p no:cacheprovider $(PURE_TESTS) $(PURE:%=--cov=%) --cov-report=term:skip-covered --cov-fail-under=95
