@@ -143,7 +143,16 @@ def guesses(address: str, seconds: float, argument: str) -> int:
     return sent
 
 
+def nothing(_address: str, seconds: float, _argument: str) -> int:
+    """Use a core and leave the hub alone: what another program on the same machine costs it."""
+    until_s, turns = time.monotonic() + seconds, 0
+    while time.monotonic() < until_s:
+        turns += 1
+    return turns
+
+
 ATTACKS: dict[str, Callable[[str, float, str], int]] = {
+    "nothing": nothing,
     "pings": pings,
     "bodies": bodies,
     "items": items,
