@@ -28,7 +28,7 @@ from hub.errors import Busy, Expired, Invalid, Unauthenticated, problems
 from hub.rest.exams.deletion import delete_exam
 from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.fields import At, Line, Text, Tidied, Title
-from hub.rest.http.idempotency import Once
+from hub.rest.http.idempotency import Once, may_edit
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from judgement.policy import Preset, preset, write_policy
 from protocol.attempts import ExamKind
@@ -96,9 +96,7 @@ async def create_exam(
     settings = write_policy(preset(data.preset))
     values = _columns({name: value for name, value in msgspec.structs.asdict(data).items() if name != "preset"})
     _check_times(values["opens_at"], values["closes_at"])
-    async with once.change(principal.user_id) as unit:
-        if not await users.may_create_exams(unit.conn, principal.user_id):
-            raise Forbidden("Your account cannot create exams. Ask an administrator.")
+    async with once.change(principal.user_id, check=_may_create) as unit:
         exam_id = await exams.create_exam(unit.conn, creator_id=principal.user_id, policy=settings, **values)
         record_action(unit, request, principal.user_id, "create_exam", "exam", exam_id)
         return once.keep(await exams.read_exam(unit.conn, exam_id, principal.user_id))
@@ -152,7 +150,7 @@ async def edit_exam(
     changes = {name: value for name, value in msgspec.structs.asdict(data).items() if value is not UNSET}
     seen = changes.pop("version")
     values = _columns(changes)
-    async with once.change(principal.user_id, notifier) as unit:
+    async with once.change(principal.user_id, notifier, check=may_edit(exam_id)) as unit:
         stored = await exams.lock_exam(unit.conn, exam_id, principal.user_id)
         if stored.version != seen:
             raise Conflict("The exam has changed since you opened it. Reload and try again.")
@@ -231,6 +229,11 @@ router: Final = Router(
     ],
     dependencies={"principal": Provide(principal_as(Role.TEACHER, Role.ADMIN))},
 )
+
+
+async def _may_create(conn: AsyncConnection, user_id: UUID) -> None:
+    if not await users.may_create_exams(conn, user_id):
+        raise Forbidden("Your account cannot create exams. Ask an administrator.")
 
 
 async def _change_visibility(

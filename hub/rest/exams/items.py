@@ -26,7 +26,7 @@ from hub.rest.exams.exams import Version
 from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.bodies import LARGE_BYTES
 from hub.rest.http.fields import Choice, ItemName, Text
-from hub.rest.http.idempotency import Once
+from hub.rest.http.idempotency import Once, may_edit
 from protocol.attempts import ItemKind
 from protocol.events import fits_answered
 from protocol.roles import Role
@@ -123,7 +123,7 @@ async def replace_items(
     """Store the next version of the items and the new maximum score. Attempts that have started keep their version."""
     # 500 items with 100 choices each take longer than the event loop may be held.
     new = await asyncio.to_thread(read_items_of, data.items)
-    async with once.change(principal.user_id) as unit:
+    async with once.change(principal.user_id, check=may_edit(exam_id)) as unit:
         version = await items.replace_items(unit.conn, exam_id, principal.user_id, new, seen=data.version)
         record_action(
             unit, request, principal.user_id, "replace_items", "exam", exam_id, items_version=version, items=len(new)

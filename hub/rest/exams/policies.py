@@ -19,7 +19,7 @@ from hub.auth.guards import BEARER, Principal, principal_as
 from hub.errors import Busy, Expired, Invalid, Unauthenticated, problems
 from hub.rest.exams.exams import Version
 from hub.rest.http.audit import AnyRequest, record_action
-from hub.rest.http.idempotency import Once
+from hub.rest.http.idempotency import Once, may_edit
 from judgement.errors import PolicyError, UnsupportedRulebook
 from judgement.policy import Policy, read_policy, write_policy
 from judgement.rule_docs import RuleInfo, describe_all
@@ -74,7 +74,7 @@ async def replace_policy(
 ) -> PolicyView:
     """Store the next version of the policy for attempts that start from now on. Running attempts keep their version."""
     policy = _read(data.policy)
-    async with once.change(principal.user_id) as unit:
+    async with once.change(principal.user_id, check=may_edit(exam_id)) as unit:
         version = await policies.replace_policy(
             unit.conn, exam_id, principal.user_id, write_policy(policy), seen=data.version
         )

@@ -44,7 +44,7 @@ from hub.rest.exams.roster_csv import ROWS_MAX, CsvRow, UsedColumn, path_of, rea
 from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.bodies import LARGE_BYTES, BoundedRequest
 from hub.rest.http.fields import Email, Line, Name, Tidied, Username
-from hub.rest.http.idempotency import Once
+from hub.rest.http.idempotency import Once, may_edit
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from hub.settings import HubSettings
 from protocol.console import StudentRow
@@ -246,8 +246,7 @@ async def extend_roster(
     rows = request.rows
     places = [f"$.students[{index}]" if rows is None else path_of(rows[index]) for index in range(len(data.students))]
     entered = [RosterStudent(**_values(entrant)) for entrant in data.students]
-    async with once.change(principal.user_id, notifier) as unit:
-        await access.require(unit.conn, exam_id, principal.user_id, Permission.EDIT)
+    async with once.change(principal.user_id, notifier, check=may_edit(exam_id)) as unit:
         await rosters.lock(unit.conn, exam_id)
         found = await candidates.ensure_accounts(unit.conn, exam_id, entered, {*data.confirm, *(confirm or ())})
         dot = "." if rows is None else ", "
@@ -298,8 +297,7 @@ async def renew_codes(
 ) -> list[StudentCode]:
     """Give new codes to all students on the roster, or to some. Earlier codes and the sessions they opened end."""
     wanted = None if data is None else data.students
-    async with once.change(principal.user_id) as unit:
-        await access.require(unit.conn, exam_id, principal.user_id, Permission.EDIT)
+    async with once.change(principal.user_id, check=may_edit(exam_id)) as unit:
         await rosters.lock(unit.conn, exam_id)
         enrolled = await rosters.find_on_roster(unit.conn, exam_id, wanted)
         known = {one.username for one in enrolled}

@@ -232,6 +232,55 @@ async def test_a_changing_client_can_tell_its_own_success_from_a_change_of_anoth
     assert first.json() == second.json()
 
 
+@pytest.mark.parametrize(
+    ("method", "route", "body"),
+    [
+        ("PATCH", "", {"title": "Optics", "version": 1}),
+        ("PUT", "/items", {"items": []}),
+        ("PUT", "/policy", {"policy": {}}),
+        ("POST", "/roster", STUDENTS),
+        ("POST", "/roster/codes", None),
+    ],
+)
+@pytest.mark.parametrize(("left", "status"), [({"can_view": True}, 403), (None, 404)])
+async def test_a_stored_answer_is_given_only_while_its_sender_may_edit_the_exam(
+    users: Users, teacher: Caller, method: str, route: str, body: object, left: object, status: int
+) -> None:
+    hedy = await users.make(Role.TEACHER, "hedy")
+    path = f"/exams/{(await teacher.post('/exams', NEW_EXAM)).json()['exam_id']}"
+    permitted = f"{path}/permissions/hedy"
+    assert (await teacher.put(permitted, {"can_edit": True})).status_code == 200
+    headers = {"Authorization": f"Bearer {hedy.tokens['access_token']}", "Idempotency-Key": "one"}
+    first, second = [await hedy.http.request(method, path + route, json=body, headers=headers) for _ in range(2)]
+    assert first.status_code == 200, first.text
+    assert second.headers["idempotent-replayed"] == "true"
+    await (teacher.delete(permitted) if left is None else teacher.put(permitted, left))
+    refused = await hedy.http.request(method, path + route, json=body, headers=headers)
+    assert refused.status_code == status, refused.text
+    assert "idempotent-replayed" not in refused.headers
+
+
+async def test_a_teacher_who_may_not_create_exams_any_more_gets_no_stored_answer(
+    admin: Caller, teacher: Caller, engine: AsyncEngine
+) -> None:
+    assert (await once(teacher, "/exams", NEW_EXAM, "one")).status_code == 201
+    async with engine.connect() as conn:
+        user_id = (await conn.execute(select(Exam.creator_id))).scalar_one()
+    withdrawn = await admin.patch(f"/admin/users/{user_id}", {"can_create_exams": False})
+    assert withdrawn.status_code == 200, withdrawn.text
+    assert (await once(teacher, "/exams", NEW_EXAM, "one")).status_code == 403
+
+
+async def test_a_repeated_write_is_in_the_audit_log(teacher: Caller, engine: AsyncEngine) -> None:
+    for _ in range(2):
+        made = (await once(teacher, "/exams", NEW_EXAM, "one")).json()
+    async with engine.connect() as conn:
+        found = await conn.execute(
+            select(AuditLog.action, AuditLog.resource, AuditLog.resource_id).where(AuditLog.action == "repeat")
+        )
+    assert [tuple(row) for row in found] == [("repeat", "request", "POST /exams")], made
+
+
 async def test_an_erased_person_is_in_no_stored_response(admin: Caller, engine: AsyncEngine) -> None:
     account = {"username": "hedy", "name": "Hedy", "role": "student"}
     made = (await once(admin, "/admin/users", account, "one")).json()
