@@ -24,6 +24,7 @@ from db.queries import access
 from db.queries.accounts.idempotency_keys import StoredResponse
 from db.unit import ChangeNotifier, Unit, change
 from hub.auth.pseudonyms import make_pseudonym
+from hub.errors import Invalid
 from hub.rest.http.audit import record_action
 from hub.settings import HubSettings
 from protocol.roles import Permission
@@ -31,12 +32,13 @@ from protocol.roles import Permission
 REPLAYED: Final = "Idempotent-Replayed"
 """The header of a response that was stored."""
 
+KEY_HEADER: Final = "Idempotency-Key"
 KEY_CHARS: Final = 64
 
 KeyHeader = Annotated[
     str | None,
     HeaderParameter(
-        name="Idempotency-Key",
+        name=KEY_HEADER,
         min_length=1,
         max_length=KEY_CHARS,
         pattern=r"^[\x21-\x7e]+$",
@@ -134,7 +136,9 @@ async def provide_once(
     settings: NamedDependency[HubSettings],
     idempotency_key: KeyHeader = None,
 ) -> Once:
-    """Provide the transaction of a write that takes an `Idempotency-Key`."""
+    """Provide the transaction of a write that takes an `Idempotency-Key`. Raises Invalid for more than one key."""
+    if len(request.headers.getall(KEY_HEADER, [])) > 1:
+        raise Invalid("header.idempotency_key", "send one key in one header")
     return Once(request, engine, settings.keys.data, idempotency_key)
 
 

@@ -175,6 +175,16 @@ async def test_a_key_that_is_empty_too_long_or_not_printable_is_refused(
     assert await count(engine, Exam) == 0
 
 
+@pytest.mark.parametrize("keys", [("one", "two"), ("one", "one")])
+async def test_a_request_with_two_keys_is_refused(teacher: Caller, engine: AsyncEngine, keys: tuple[str, str]) -> None:
+    headers = [("Authorization", f"Bearer {teacher.tokens['access_token']}")]
+    headers += [("Idempotency-Key", key) for key in keys]
+    refused = await teacher.http.post("/exams", json=NEW_EXAM, headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid")
+    assert refused.json()["errors"] == [{"path": "header.idempotency_key", "message": "send one key in one header"}]
+    assert await count(engine, Exam) == 0
+
+
 async def test_a_key_of_64_characters_is_accepted(teacher: Caller) -> None:
     assert (await once(teacher, "/exams", NEW_EXAM, "~" * 64)).status_code == 201
 
