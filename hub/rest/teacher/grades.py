@@ -199,8 +199,9 @@ def _check_seen(new: Sequence[NewGrade], given: Mapping[str, StoredGrade]) -> No
         if stored is None:
             raise Conflict(f"Item {grade.item} has no points any more. Reload and try again.")
         if (stored.points, stored.comment) != (grade.points, grade.comment):
+            by = "The answer key" if stored.by == grades.BY_KEY else stored.by
             raise Conflict(
-                f"{stored.by} has graded item {grade.item} since you opened it. Reload and try again.",
+                f"{by} has graded item {grade.item} since you opened it. Reload and try again.",
                 by=stored.by,
                 at=stored.graded_at,
             )

@@ -232,6 +232,13 @@ async def test_the_second_of_two_graders_learns_of_the_first(grace: Caller, seed
     assert given((await grace.get(path_of(seeded, "answers"))).json()) == given(won)
 
 
+async def test_a_grader_reads_in_a_sentence_that_the_key_was_first(grace: Caller, seeded: SeededAttempt) -> None:
+    late = await grace.post(path_of(seeded), {"grades": [{"item": "a", "points": 1, "seen": None}]})
+    assert late.status_code == 409
+    assert late.json()["detail"] == "The answer key has graded item a since you opened it. Reload and try again."
+    assert late.json()["by"] == "key"
+
+
 async def test_points_replace_those_that_the_grader_saw(grace: Caller, seeded: SeededAttempt) -> None:
     script = (await grace.get(path_of(seeded, "answers"))).json()
     body = {"grades": [{"item": "a", "points": 1, "seen": seen_of(script, "a")}]}
