@@ -3,11 +3,14 @@
 A larger one is refused with 413 before it is read. Never interprets a body.
 """
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
+import msgspec
 from litestar import Request
+from litestar.handlers import HTTPRouteHandler
 
 from db.errors import BadRequest
+from hub.errors import Invalid
 from protocol.limits import CONTAINERS, EXPONENTS
 from protocol.text.costly_json import takes_long
 
@@ -30,3 +33,20 @@ class BoundedRequest(Request[Any, Any, Any]):
             detail = f"{CONTAINERS} lists and objects, and {EXPONENTS} numbers with an exponent of three or more digits"
             raise BadRequest(f"A request may have at most {detail}.")
         return await super().json()
+
+
+class StrictRequest(BoundedRequest):
+    """A request whose numbers must be numbers. The framework also reads a text such as "0.7" as a number."""
+
+    async def json(self) -> Any:
+        """Return the decoded body. Raises Invalid for a value of another type than that of the handler's `data`."""
+        body = await super().json()
+        handler = cast("HTTPRouteHandler", self.scope["route_handler"])
+        wanted = handler.parsed_data_field
+        if wanted is not None:
+            try:
+                msgspec.convert(body, wanted.annotation)
+            except msgspec.ValidationError as error:
+                message, _, path = str(error).partition(" - at ")
+                raise Invalid(path.strip("`") or "$", message) from error
+        return body

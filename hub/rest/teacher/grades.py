@@ -25,7 +25,7 @@ from db.unit import change
 from hub.auth.guards import BEARER, Principal, principal_as
 from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest, record_action
-from hub.rest.http.bodies import LARGE_BYTES
+from hub.rest.http.bodies import LARGE_BYTES, StrictRequest
 from hub.rest.http.fields import Text
 from judgement import grading
 from protocol.attempts import ItemKind
@@ -92,7 +92,7 @@ class SeenGrade(msgspec.Struct, frozen=True):
 
 
 class NewGrade(msgspec.Struct, frozen=True):
-    """Points for one item, from 0 to the maximum of the item.
+    """Points for one item, from 0 to the maximum of the item, as a number and not as text.
 
     `seen` is what you saw as `given`, null for no points: 409 if another grader has changed them since. Without `seen`,
     the points replace any others.
@@ -136,6 +136,7 @@ async def read_answers(
     summary="Grade an attempt",
     security=BEARER,
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict),
+    request_class=StrictRequest,
     request_max_body_size=LARGE_BYTES,
 )
 async def grade_attempt(
@@ -184,7 +185,8 @@ def _read_grades(new: Sequence[NewGrade], items: Sequence[Item]) -> list[ItemGra
         if grade.points > maximum[grade.item]:
             raise Invalid(f"{path}.points", f"must be at most {maximum[grade.item]:g}")
         seen.add(grade.item)
-    return [ItemGrade(grade.item, grade.points, grade.comment) for grade in new]
+    # 0.0 + -0.0 is 0.0: no one reads "-0 points".
+    return [ItemGrade(grade.item, 0.0 + grade.points, grade.comment) for grade in new]
 
 
 def _check_seen(new: Sequence[NewGrade], given: Mapping[str, StoredGrade]) -> None:

@@ -239,6 +239,23 @@ async def test_a_grader_reads_in_a_sentence_that_the_key_was_first(grace: Caller
     assert late.json()["by"] == "key"
 
 
+@pytest.mark.parametrize("points", ["0.7", "1", " 2 "])
+async def test_points_as_text_are_refused(
+    grace: Caller, seeded: SeededAttempt, engine: AsyncEngine, points: str
+) -> None:
+    refused = await grace.post(path_of(seeded), {"grades": [{"item": "d", "points": points}]})
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid")
+    assert [fault["path"] for fault in refused.json()["errors"]] == ["$.grades[0].points"]
+
+
+async def test_points_of_minus_zero_are_zero(grace: Caller, seeded: SeededAttempt, engine: AsyncEngine) -> None:
+    script = await grace.post(path_of(seeded), {"grades": [{"item": "d", "points": -0.0}]})
+    assert script.status_code == 200, script.text
+    async with engine.connect() as conn:
+        stored = await conn.execute(select(AttemptGrade.points).where(AttemptGrade.item == "d"))
+        assert str(stored.scalar_one()) == "0.0"
+
+
 async def test_points_replace_those_that_the_grader_saw(grace: Caller, seeded: SeededAttempt) -> None:
     script = (await grace.get(path_of(seeded, "answers"))).json()
     body = {"grades": [{"item": "a", "points": 1, "seen": seen_of(script, "a")}]}

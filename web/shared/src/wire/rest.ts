@@ -658,7 +658,7 @@ export interface NewExam {
   is_published?: boolean;
 }
 
-/** Points for one item, from 0 to the maximum of the item. `seen` is what you saw as `given`, null for no points: 409 if another grader has changed them since. Without `seen`, the points replace any others. */
+/** Points for one item, from 0 to the maximum of the item, as a number and not as text. `seen` is what you saw as `given`, null for no points: 409 if another grader has changed them since. Without `seen`, the points replace any others. */
 export interface NewGrade {
   item: string;
   points: number;
