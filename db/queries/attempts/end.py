@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import to_ms
 from db.errors import Conflict, NotFound
-from db.models import EventStream, Exam, ExamAttempt, MonitoringEvent
+from db.models import EventStream, ExamAttempt, MonitoringEvent
 from db.queries.analysis import analyses
 from db.queries.attempts import answers, grades
 from db.queries.attempts.answers import COUNTED, Revision, SubmittedAnswer
@@ -121,15 +121,13 @@ async def _lock(conn: AsyncConnection, attempt_id: UUID, ending: Ending) -> Row[
             ExamAttempt.receipt,
             ExamAttempt.waived_at,
             ExamAttempt.events_deleted_at,
-            Exam.passing_score,
         )
-        .join(Exam, Exam.id == ExamAttempt.exam_id)
         .where(
             ExamAttempt.id == attempt_id,
             true() if ending.exam_id is None else ExamAttempt.exam_id == ending.exam_id,
             true() if ending.student_id is None else ExamAttempt.student_id == ending.student_id,
         )
-        .with_for_update(key_share=True, of=ExamAttempt)
+        .with_for_update(key_share=True)
     )
     attempt = found.one_or_none()
     if attempt is None:
@@ -147,7 +145,8 @@ async def _grade(
     """Grade with the answer keys. The grade is final at once when every item has a key."""
     items = await grades.read_items(conn, attempt.exam_id, attempt.items_version)
     given = await grades.grade_by_keys(conn, attempt.id, items, current, grading)
-    marks = grading.add_up(given, sum_points(item.points for item in items), attempt.passing_score)
+    passing = await grades.read_passing_score(conn, attempt.exam_id)
+    marks = grading.add_up(given, sum_points(item.points for item in items), passing)
     return {**msgspec.structs.asdict(marks), "grade_final_at": None if None in given else now}
 
 

@@ -1,6 +1,7 @@
 """Grades: the points of each item of an attempt, from the answer key or from a grader, and the marks.
 
-Points of a grader replace points of the key. The caller provides the arithmetic; nothing is computed here.
+Points of a grader replace points of the key. The caller provides the arithmetic; only whether a score passes is also
+decided here, for all attempts of an exam.
 """
 
 from collections.abc import Mapping, Sequence
@@ -206,10 +207,40 @@ async def store_grades(
     await analyses.mark_stale(conn, [graded.attempt_id])
 
 
+async def read_passing_score(conn: AsyncConnection, exam_id: UUID) -> float:
+    """Read the points to pass. Call it after the attempt is locked: see `decide_again`."""
+    passing: float = (await conn.execute(select(Exam.passing_score).where(Exam.id == exam_id))).scalar_one()
+    return passing
+
+
+async def decide_again(conn: AsyncConnection, exam_id: UUID, passing_score: float) -> list[UUID]:
+    """Decide again which attempts pass, after a change of the exam's points to pass; return those that are different.
+
+    Locks all attempts of the exam, which the caller has locked. So attempts that are graded at the same time are
+    decided before, and found here, or after COMMIT by the new points.
+    """
+    await conn.execute(
+        select(ExamAttempt.id)
+        .where(ExamAttempt.exam_id == exam_id)
+        .order_by(ExamAttempt.id)
+        .with_for_update(key_share=True)
+    )
+    passes = ExamAttempt.score >= passing_score
+    changed = await conn.execute(
+        update(ExamAttempt)
+        .where(
+            ExamAttempt.exam_id == exam_id, ExamAttempt.score.is_not(None), ExamAttempt.passed.is_distinct_from(passes)
+        )
+        .values(passed=passes)
+        .returning(ExamAttempt.id)
+    )
+    return list(changed.scalars())
+
+
 async def _store_marks(
     conn: AsyncConnection, graded: GradedAttempt, given: Sequence[float | None], grading: Grading, *, final: bool
 ) -> None:
-    passing: float = (await conn.execute(select(Exam.passing_score).where(Exam.id == graded.exam_id))).scalar_one()
+    passing = await read_passing_score(conn, graded.exam_id)
     marks = grading.add_up(given, sum_points(item.points for item in graded.items), passing)
     values: dict[str, Any] = msgspec.structs.asdict(marks)
     if final and not graded.grade_final:

@@ -60,6 +60,8 @@ class LockedExam(msgspec.Struct, frozen=True):
     is_published: bool
     opens_at: datetime | None
     closes_at: datetime | None
+    passing_score: float
+    results_released_at: datetime | None
 
 
 _MOMENTS: Final = ("opens_at", "closes_at", "results_released_at", "created_at")
@@ -110,14 +112,21 @@ async def list_visible(
 async def lock_exam(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> LockedExam:
     """Lock an exam that the user may edit, until COMMIT. Raises NotFound and Forbidden."""
     found = await conn.execute(
-        select(Exam.version, Exam.is_published, Exam.opens_at, Exam.closes_at)
+        select(
+            Exam.version,
+            Exam.is_published,
+            Exam.opens_at,
+            Exam.closes_at,
+            Exam.passing_score,
+            Exam.results_released_at,
+        )
         .where(Exam.id == exam_id, access.permits(user_id, Permission.EDIT))
         .with_for_update(key_share=True, of=Exam)
     )
     row = found.one_or_none()
     if row is None:
         await access.raise_refusal(conn, exam_id, user_id, Permission.EDIT)
-    return LockedExam(row.version, row.is_published, row.opens_at, row.closes_at)
+    return LockedExam(*row)
 
 
 async def change_exam(conn: AsyncConnection, exam_id: UUID, values: Mapping[str, Any]) -> None:

@@ -20,9 +20,10 @@ from db.clock import from_ms
 from db.errors import Conflict, Forbidden, KeyReused, NotFound
 from db.notify import Notifier
 from db.queries.accounts import users
+from db.queries.attempts import grades
 from db.queries.exams import exams
-from db.queries.exams.exams import ExamView
-from db.unit import change
+from db.queries.exams.exams import ExamView, LockedExam
+from db.unit import Unit, change
 from hub.auth.guards import BEARER, Principal, principal_as
 from hub.errors import Busy, Expired, Invalid, Unauthenticated, problems
 from hub.rest.exams.deletion import delete_exam
@@ -146,7 +147,10 @@ async def edit_exam(
     notifier: NamedDependency[Notifier],
     principal: NamedDependency[Principal],
 ) -> ExamView:
-    """Change the given fields if the exam is still as you have seen it. Running attempts keep their deadlines."""
+    """Change the given fields if the exam is still as you have seen it. Running attempts keep their deadlines.
+
+    Another `passing_score` also decides about attempts that have a score. It cannot change once results are released.
+    """
     changes = {name: value for name, value in msgspec.structs.asdict(data).items() if value is not UNSET}
     seen = changes.pop("version")
     values = _columns(changes)
@@ -156,6 +160,8 @@ async def edit_exam(
             raise Conflict("The exam has changed since you opened it. Reload and try again.")
         _check_times(values.get("opens_at", stored.opens_at), values.get("closes_at", stored.closes_at))
         await exams.change_exam(unit.conn, exam_id, values)
+        if values.get("passing_score", stored.passing_score) != stored.passing_score:
+            await _decide_again(unit, exam_id, stored, values["passing_score"])
         record_action(unit, request, principal.user_id, "edit_exam", "exam", exam_id, changed=" ".join(sorted(changes)))
         exam = await exams.read_exam(unit.conn, exam_id, principal.user_id)
         if changes.keys() & {"title", "duration_minutes"}:
@@ -229,6 +235,15 @@ router: Final = Router(
     ],
     dependencies={"principal": Provide(principal_as(Role.TEACHER, Role.ADMIN))},
 )
+
+
+async def _decide_again(unit: Unit, exam_id: UUID, stored: LockedExam, passing_score: float) -> None:
+    """Decide by the new points to pass which attempts pass. Raises Conflict: students have seen whether they passed."""
+    if stored.results_released_at is not None:
+        raise Conflict("The results are released, so the points to pass stay as they are.")
+    decided = await grades.decide_again(unit.conn, exam_id, passing_score)
+    unit.mark_stale(decided)
+    unit.enqueue_analysis(decided)
 
 
 async def _may_create(conn: AsyncConnection, user_id: UUID) -> None:

@@ -1,17 +1,19 @@
 """Points of graders have priority over those of keys, and the queries check who may read keys."""
 
+import asyncio
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import Conflict, Forbidden, NotFound
-from db.models import AttemptGrade, ExamAttempt, TeacherExamPermission
-from db.queries.attempts.grades import ItemGrade, lock_graded_attempt, read_graded_attempt, store_grades
+from db.models import AttemptGrade, Exam, ExamAttempt, TeacherExamPermission
+from db.queries.attempts.grades import ItemGrade, decide_again, lock_graded_attempt, read_graded_attempt, store_grades
 from judgement import grading
 from protocol.roles import Role
 from tests import factories
+from tests.locks import until_blocked
 from tests.seeded_attempts import WITH_TEXT, SeededAttempt, answer, end, seed_attempt
 
 
@@ -80,3 +82,34 @@ async def test_only_reviewers_read_the_keys(conn: AsyncConnection) -> None:
     with pytest.raises(Forbidden):
         await read_graded_attempt(conn, seeded.attempt_id, stranger)
     assert await read_graded_attempt(conn, seeded.attempt_id, await factories.make_user(conn, role=Role.ADMIN))
+
+
+async def test_an_attempt_that_ends_while_the_points_to_pass_change_is_decided_by_the_new_ones(
+    engine: AsyncEngine,
+) -> None:
+    async with engine.begin() as conn:
+        seeded = await seed_attempt(conn, passing=5)
+        await answer(conn, seeded, "a", "x", 1_000)
+    async with engine.begin() as changing, engine.begin() as finishing:
+        await changing.execute(update(Exam).where(Exam.id == seeded.exam_id).values(passing_score=1))
+        assert await decide_again(changing, seeded.exam_id, 1) == []
+        waiting = asyncio.create_task(end(finishing, seeded))
+        await until_blocked(engine)
+        await changing.commit()
+        await waiting
+        stored = await finishing.execute(select(ExamAttempt.score, ExamAttempt.passed))
+        assert tuple(stored.one()) == (2, True)
+
+
+async def test_the_points_to_pass_change_after_an_attempt_that_is_ending(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        seeded = await seed_attempt(conn, passing=5)
+        await answer(conn, seeded, "a", "x", 1_000)
+    async with engine.begin() as changing, engine.begin() as finishing:
+        await end(finishing, seeded)
+        deciding = asyncio.create_task(decide_again(changing, seeded.exam_id, 1))
+        await until_blocked(engine)
+        await finishing.commit()
+        assert await deciding == [seeded.attempt_id]
+        stored = await changing.execute(select(ExamAttempt.score, ExamAttempt.passed))
+        assert tuple(stored.one()) == (2, True)

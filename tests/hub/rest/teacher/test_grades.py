@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -265,3 +266,45 @@ async def test_points_replace_those_that_the_grader_saw(grace: Caller, seeded: S
     stale = {"grades": [{"item": "a", "points": 2, "seen": seen_of(script, "a")}]}
     assert (await grace.post(path_of(seeded), stale)).status_code == 409
     assert (await grace.post(path_of(seeded), {"grades": [{"item": "a", "points": 2}]})).status_code == 200
+
+
+async def change_passing(grace: Caller, seeded: SeededAttempt, passing: float) -> httpx.Response:
+    version = (await grace.get(f"/exams/{seeded.exam_id}")).json()["version"]
+    return await grace.patch(f"/exams/{seeded.exam_id}", {"version": version, "passing_score": passing})
+
+
+async def test_other_points_to_pass_decide_again_about_graded_attempts(
+    grace: Caller, seeded: SeededAttempt, engine: AsyncEngine
+) -> None:
+    await grace.post(path_of(seeded), {"grades": [{"item": "d", "points": 7.5}], "final": True})
+    async with engine.begin() as conn:
+        await conn.execute(update(BehaviorAnalysis).values(state="done"))
+    for passing, passed in [(9.5, True), (9.6, False), (9.5, True)]:
+        changed = await change_passing(grace, seeded, passing)
+        assert changed.status_code == 200, changed.text
+        script = (await grace.get(path_of(seeded, "answers"))).json()
+        assert (script["score"], script["percentage"], script["passed"]) == (9.5, 47.5, passed)
+        assert script["grade_final"]
+    async with engine.connect() as conn:
+        state = await conn.execute(
+            select(BehaviorAnalysis.state).where(BehaviorAnalysis.attempt_id == seeded.attempt_id)
+        )
+        assert state.scalar_one() == "stale", "a label may depend on it"
+
+
+async def test_other_points_to_pass_decide_nothing_about_an_attempt_without_a_score(
+    grace: Caller, seeded: SeededAttempt
+) -> None:
+    assert (await change_passing(grace, seeded, 0)).status_code == 200
+    assert (await grace.get(path_of(seeded, "answers"))).json()["passed"] is None
+
+
+async def test_the_points_to_pass_stay_once_results_are_released(grace: Caller, seeded: SeededAttempt) -> None:
+    await grace.post(path_of(seeded), {"grades": [{"item": "d", "points": 7.5}], "final": True})
+    assert (await grace.post(f"/exams/{seeded.exam_id}/release")).status_code == 200
+    refused = await change_passing(grace, seeded, 20)
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+    assert refused.json()["detail"] == "The results are released, so the points to pass stay as they are."
+    assert (await grace.get(path_of(seeded, "answers"))).json()["passed"] is True
+    same = await change_passing(grace, seeded, 5)
+    assert same.status_code == 200, "the form of the console sends every field"
