@@ -112,16 +112,22 @@ FUNCTIONS: Final[Mapping[str, tuple[str, ...]]] = {
 Each has a fixed search_path, computes names and limits itself, and takes no SQL.
 """
 
+_CREATE_LARGE: Final = ("lo_creat", "lo_create", "lo_from_bytea", "lo_import")
+_WRITE_LARGE: Final = ("lo_put", "lowrite", "lo_truncate", "lo_truncate64")
+"""Functions of PostgreSQL for large objects. By default every role may call most of them."""
+
 _CREATE_IF_MISSING: Final = "IF to_regrole('{role}') IS NULL THEN CREATE ROLE {role}{options}; END IF;"
 
 
 def render_roles() -> str:
     """Return the SQL that an administrator runs once: creates the four roles, and gives the database to the owner.
 
-    It also moves the tables of a database that was used by one role until now. May be repeated.
+    It also moves the tables of a database that was used by one role until now, and takes from all roles the right to
+    store large objects. May be repeated.
     """
     create = "\n    ".join(_CREATE_IF_MISSING.format(role=role, options=" LOGIN") for role in (OWNER, *RESTRICTED))
-    return _ROLES.format(create=create, owner=OWNER, restricted=", ".join(RESTRICTED))
+    large_objects = ", ".join(f"'{name}'" for name in (*_CREATE_LARGE, *_WRITE_LARGE))
+    return _ROLES.format(create=create, owner=OWNER, restricted=", ".join(RESTRICTED), large_objects=large_objects)
 
 
 def render_rights(roles: Collection[str]) -> str:
@@ -208,5 +214,17 @@ BEGIN
     LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO {owner}', item.name);
     END LOOP;
+    -- Large objects belong to no table, and nothing deletes them: with them a role could fill the disk.
+    IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        FOR item IN
+            SELECT oid::regprocedure AS name FROM pg_proc
+            WHERE pronamespace = 'pg_catalog'::regnamespace
+              AND proname IN ({large_objects})
+        LOOP
+            EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', item.name);
+        END LOOP;
+    ELSE
+        RAISE WARNING 'Only a superuser can keep the roles from storing large objects. Run this again as one.';
+    END IF;
 END $roles$;
 """

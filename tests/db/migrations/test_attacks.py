@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from db.migrations.roles import HUB, READER, WORKER
+from db.migrations.roles import HUB, OWNER, READER, WORKER
 from db.settings import DatabaseSettings
-from tests.roles import as_role
+from tests.roles import as_role, url_as
 from veritas.embedded.servers import Servers
 
 RECORD = ("audit_logs", "audit_chain", "audit_anchors", "monitoring_events", "rejected_events")
@@ -55,6 +55,18 @@ ATTACKS = [
     "ALTER SYSTEM SET fsync = off",
     "ALTER DATABASE postgres SET search_path = 'mine'",
     "SELECT rolpassword FROM pg_authid",
+]
+
+LARGE_OBJECTS = [
+    "SELECT lo_create(0)",
+    "SELECT lo_creat(-1)",
+    "SELECT lo_from_bytea(0, repeat('x', 1000000)::bytea)",
+    "SELECT lo_put(1, 0, 'x')",
+    "SELECT lowrite(0, 'x')",
+    "SELECT lo_truncate(0, 1000000)",
+    "SELECT lo_truncate64(0, 1000000)",
+    "SELECT lo_import('/etc/passwd')",
+    "SELECT lo_import('/etc/passwd', 1)",
 ]
 
 # PostgreSQL finds no wrapper before it checks the right to use one.
@@ -109,6 +121,18 @@ async def test_only_the_hub_reads_secrets_of_sign_in(attacker: asyncpg.Connectio
         else:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await attacker.fetch(query)
+
+
+@pytest.mark.parametrize("role", [HUB, WORKER, READER, OWNER])
+async def test_no_role_can_store_large_objects_which_no_retention_deletes(servers: Servers, role: str) -> None:
+    """In the database for which an administrator ran the SQL of the roles: only a superuser can take this right."""
+    conn = await asyncpg.connect(url_as(role, servers.database_url))
+    try:
+        for attack in LARGE_OBJECTS:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied for function"):
+                await conn.execute(attack)
+    finally:
+        await conn.close()
 
 
 async def test_without_its_password_no_role_can_sign_in(owner_database: DatabaseSettings, servers: Servers) -> None:

@@ -58,3 +58,22 @@ async def test_data_of_a_version_with_one_role_get_an_owner_and_keep_their_rows(
             await ask(postgres.url_of(HUB).replace(f"{HUB}:", f"{SUPERUSER}:"), "SELECT 1")
     finally:
         postgres.stop()
+
+
+async def test_a_start_with_other_sql_of_the_roles_runs_it_and_keeps_the_passwords(
+    closed_home: Path, binaries: Path | None
+) -> None:
+    folders = closed_home / "data", closed_home / "run"
+    postgres = Postgres.start(*folders, binaries=binaries)
+    hub = postgres.url_of(HUB)
+    await ask(postgres.url_of(SUPERUSER), "GRANT EXECUTE ON FUNCTION lo_create(oid) TO PUBLIC")
+    may_create = f"SELECT has_function_privilege('{HUB}', 'lo_create(oid)', 'EXECUTE')"
+    assert await ask(hub, may_create) is True
+    postgres.stop()
+    (closed_home / "data" / "database-roles.sql").write_text("-- of an older version")
+    again = Postgres.start(*folders, binaries=binaries)
+    try:
+        assert again.url_of(HUB) == hub
+        assert await ask(hub, may_create) is False
+    finally:
+        again.stop()
