@@ -23,7 +23,7 @@ from db.engine import note_unretrieved
 from hub import metrics, network_faults
 from hub.app import create_hub
 from hub.drain import HubDrain
-from hub.garbage import tune_garbage_collection
+from hub.interpreter import tune_interpreter
 from hub.pages.headers import ANSWER_HEADERS, answer_headers
 from hub.server.http import PromptHttp
 from hub.server.metrics_port import serve_metrics
@@ -82,10 +82,10 @@ class HubServer(uvicorn.Server):
             self.should_exit = self.force_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then leave what exists out of garbage collections."""
+        """Start, then set up Python for a process that serves."""
         await super().startup(sockets)
         lengthen_backlog(self)
-        tune_garbage_collection()
+        tune_interpreter()
 
     async def _end(self) -> None:
         try:

@@ -10,7 +10,7 @@ from typing import Final, Literal
 import structlog
 
 from hub import metrics
-from hub.log_limit import LogLimit
+from hub.server.log_limit import LogLimit
 
 log = structlog.get_logger(__name__)
 

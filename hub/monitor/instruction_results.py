@@ -18,7 +18,7 @@ from db.queries.attempts.start import read_attempt
 from db.queries.console import instructions
 from db.unit import change
 from hub import metrics
-from hub.log_limit import LogLimit
+from hub.server.log_limit import LogLimit
 from hub.tasks import Dropped, RetryQueue, Service
 from protocol.backoff import Backoff
 from protocol.monitor import Done

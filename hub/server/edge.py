@@ -15,10 +15,10 @@ from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
 
 from hub.auth.limits import network_of
-from hub.log_limit import LogLimit
 from hub.pages.headers import answer_headers
+from hub.server.log_limit import LogLimit
 from hub.server.proxies import UNIX, Proxies, read_address
-from hub.server.turns import RequestTurns
+from hub.server.turns import HANDSHAKE_TURNS, REQUEST_TURNS, RequestTurns
 from hub.server.websocket import IS_GONE
 from hub.settings import HubSettings
 
@@ -113,19 +113,21 @@ class Edge:
 
 
 class HubApp(Litestar):
-    """A Litestar app behind an edge, in which one request begins in each turn of the event loop."""
+    """A Litestar app behind an edge, in which requests and handshakes begin in turns of the event loop."""
 
     def __init__(self, *args: Any, edge: Edge, **options: Any) -> None:
         super().__init__(*args, before_send=[edge.add_headers], **options)
         self._edge = edge
-        self._turns = RequestTurns()
+        self._requests = RequestTurns(REQUEST_TURNS)
+        self._handshakes = RequestTurns(HANDSHAKE_TURNS)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve a connection whose host is allowed, when it is its turn."""
         if scope["type"] != "lifespan":
             self._edge.read_proxies(scope)
             network = network_of(scope["client"][0]) if scope.get("client") else UNIX
-            if not await self._turns.wait(network, _gone_check(scope)):
+            turns = self._handshakes if scope["type"] == ScopeType.WEBSOCKET else self._requests
+            if not await turns.wait(network, _gone_check(scope)):
                 return
             if not self._edge.serves(scope):
                 await self._edge.refuse(scope, receive, send)

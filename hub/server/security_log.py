@@ -14,7 +14,7 @@ from litestar import Request
 
 from hub import metrics
 from hub.auth.pseudonyms import make_pseudonym
-from hub.log_limit import LogLimit
+from hub.server.log_limit import LogLimit
 
 log = structlog.get_logger("veritas.security")
 

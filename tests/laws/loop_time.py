@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hub.garbage import tune_garbage_collection
+from hub.interpreter import tune_interpreter
 
 LIMIT_S = 0.05
 """The law: no request and no frame may keep the loop from all other clients for longer."""
@@ -40,7 +40,7 @@ def watch_callbacks() -> Iterator[LongestCallback]:
             longest.took_s, longest.name = took_s, repr(handle)
 
     thresholds = gc.get_threshold()
-    tune_garbage_collection()
+    tune_interpreter()
     asyncio.events.Handle._run = run_measured  # type: ignore[method-assign, assignment]
     try:
         yield longest

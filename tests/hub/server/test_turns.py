@@ -1,5 +1,7 @@
 import asyncio
+from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,14 +32,24 @@ async def begin(turns: RequestTurns, networks: list[str], order: list[tuple[int,
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=40), st.integers(1, 4))
-def test_every_request_begins_and_never_more_than_a_few_in_one_turn(networks: list[str], per_turn: int) -> None:
+def test_every_request_begins_and_one_in_so_many_turns(networks: list[str], turns: int) -> None:
     order: list[tuple[int, str]] = []
-    asyncio.run(begin(RequestTurns(per_turn), networks, order))
+    asyncio.run(begin(RequestTurns(turns), networks, order))
     assert sorted(network for _, network in order) == sorted(networks)
-    turns = [turn for turn, _ in order]
-    # A future wakes its task one turn later, so what begins at once can meet what was let go before.
-    assert all(turns.count(turn) <= 2 * per_turn for turn in turns)
-    assert len(set(turns)) >= len(networks) // (2 * per_turn)
+    assert all(later - earlier >= turns for (earlier, _), (later, _) in pairwise(order))
+
+
+@given(st.integers(1, 4), st.integers(0, 9))
+def test_a_request_that_comes_alone_begins_at_once(turns: int, pause: int) -> None:
+    async def one_after_another() -> None:
+        requests = RequestTurns(turns)
+        assert await requests.wait("a", stays)
+        for _ in range(turns + pause):
+            await asyncio.sleep(0)
+        with pytest.raises(StopIteration):
+            requests.wait("a", stays).send(None)
+
+    asyncio.run(one_after_another())
 
 
 async def test_the_request_of_another_network_does_not_wait_for_all_of_a_flood() -> None:

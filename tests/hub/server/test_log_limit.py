@@ -1,4 +1,4 @@
-from hub.log_limit import KINDS_MAX, LogLimit
+from hub.server.log_limit import KINDS_MAX, LogLimit
 
 
 def test_the_first_occasion_is_logged_and_then_one_a_minute_with_their_number() -> None:
