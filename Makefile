@@ -64,7 +64,7 @@ demo up serve work migrate admin simulate verify: $(VENV)/runtime
 
 test: $(VENV)/dev $(DIST)  ## the suite: real PostgreSQL, real Redis, real sockets, a real browser
 	$(NPM) test --silent
-	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not long" $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long" $(ARGS)
 
 test-long: $(VENV)/dev $(DIST)  ## what takes longer: attacks, clients that say nothing for minutes, hundreds of sockets drained
 	$(BIN)/python -m pytest -m long $(ARGS)
