@@ -66,7 +66,7 @@ test: $(VENV)/dev $(DIST)  ## the suite: real PostgreSQL, real Redis, real socke
 	$(NPM) test --silent
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long" $(ARGS)
 
-test-long: $(VENV)/dev $(DIST)  ## what takes longer: attacks, clients that say nothing for minutes, hundreds of sockets drained
+test-long: $(VENV)/dev $(DIST)  ## what takes longer: attacks, kills in the middle of an exam, every route against its schema
 	$(BIN)/python -m pytest -m long $(ARGS)
 
 # Pure modules need no server: their own tests must reach every branch that a caller can reach.

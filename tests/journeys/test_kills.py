@@ -32,7 +32,7 @@ from veritas.embedded.server import exchange
 from veritas.environment import Addresses, read_addresses, with_servers
 from veritas.rest import Rest
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.long]
 
 STUDENTS, SECONDS = 40, 42
 HUB, WORKER, REDIS, POSTGRES = "veritas.cli serve", "veritas.cli work", "valkey-server", "bin/postgres"

@@ -141,6 +141,7 @@ async def known(users: Users, engine: AsyncEngine) -> dict[str, list[str]]:
     }
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 async def test_every_answer_matches_the_schema(app: Litestar, url: str, known: dict[str, list[str]]) -> None:
     document = app.openapi_schema.to_schema()
