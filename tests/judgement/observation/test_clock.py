@@ -60,7 +60,7 @@ def deliver(
 
 
 def stalled(stalls: Sequence[tuple[int, int]], jitter_ms: int, random: Random) -> Callable[[int], int]:
-    """Return the delay of an event sent at some time, with a network that stands still now and then."""
+    """Return the delay of an event sent at some time, with a network that passes nothing on now and then."""
 
     def delay(sent_ms: int) -> int:
         waited = max((until - sent_ms for since, until in stalls if since <= sent_ms < until), default=0)
@@ -104,7 +104,7 @@ def test_one_short_sleep_raises_nothing(seed: int, slept_ms: int, at_ms: int) ->
 
 
 def asleep(random: Random, sleeps: Sequence[tuple[int, int]]) -> Arrivals:
-    """Events of a computer that sleeps: it records none, and its clock stands still."""
+    """Events of a computer that sleeps: it records none, and its clock is stopped."""
     arrivals = []
     for sent_ms in send_until(900_000, random):
         slept = sum(long for since, long in sleeps if since <= sent_ms)
