@@ -207,7 +207,7 @@ async def login(
     address = address_of(request)
     lane = Lane(network_of(address)) if device is None else Lane(device, is_known=True)
     with failures.count(Try(address, data.username, device)):
-        found, new_hash = await while_connected(request, _check_password(engine, passwords, data, lane))
+        found, new_hash = await _check_password(request, engine, passwords, data, lane)
     user_id = found.account.user_id
     if found.has_second_factor:
         if data.totp is None:
@@ -374,12 +374,13 @@ async def _known_device(engine: AsyncEngine, username: str, device_hash: bytes) 
 
 
 async def _check_password(
-    engine: AsyncEngine, passwords: Passwords, data: Login, lane: Lane
+    request: AnyRequest, engine: AsyncEngine, passwords: Passwords, data: Login, lane: Lane
 ) -> tuple[SignIn, str | None]:
-    """Return the user, and a new hash if the stored one should be replaced. Raises Unauthenticated."""
+    """Return the user, and a new hash if the stored one should be replaced. Raises Unauthenticated, or Disconnected."""
     async with engine.connect() as conn:
         found: SignIn | None = await users.find_sign_in(conn, data.username)
-    checked = await passwords.verify(data.password, None if found is None else found.password_hash, lane)
+    stored = None if found is None else found.password_hash
+    checked = await while_connected(request, passwords.verify(data.password, stored, lane))
     if found is None or not checked.is_right:
         raise Unauthenticated("The username or password is wrong.")
     return found, checked.new_hash

@@ -1,4 +1,7 @@
-"""Stop work whose client has gone. It must never stop work that has changed something: use it for reads and hashing."""
+"""Stop work whose client has gone.
+
+It must never stop a query: the pool would close its connection and open another one, which costs 100 times as much.
+"""
 
 import asyncio
 from collections.abc import Coroutine

@@ -10,6 +10,8 @@ from uuid import uuid4
 import httpx
 import msgspec
 import pytest
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
 
 from hub.auth.limits import Allowance, FailureLimits
 from hub.settings import HubSettings
@@ -74,6 +76,22 @@ async def test_abandoned_sign_ins_delay_neither_a_known_device_nor_another_addre
         after = [await timed(victim) for victim in victims]
     for slow in (during, after):
         assert all(now <= 2 * then + FLOOR_S for now, then in zip(slow, before, strict=True)), (before, during, after)
+
+
+async def test_abandoned_sign_ins_close_no_connection_to_the_database(users: Users, url: str) -> None:
+    closed: list[object] = []
+
+    def note(connection: object, _record: object) -> None:
+        closed.append(connection)
+
+    await users.make(Role.TEACHER, "grace")
+    event.listen(Pool, "close", note)
+    try:
+        await asyncio.gather(*(abandon(url, f"name-{uuid4()}") for _ in range(ABANDONED)))
+        assert (await users.anonymous.post("/auth/login", RIGHT)).status_code == 200
+    finally:
+        event.remove(Pool, "close", note)
+    assert closed == []
 
 
 async def test_a_burst_of_wrong_codes_refuses_no_right_secret_of_the_same_address(users: Users) -> None:
