@@ -13,12 +13,13 @@ import structlog
 from litestar import Litestar
 from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
+from uvicorn.protocols.utils import ClientDisconnected
 
 from hub.auth.limits import network_of
 from hub.pages.headers import answer_headers
 from hub.server.log_limit import LogLimit
 from hub.server.proxies import UNIX, Proxies, read_address
-from hub.server.turns import HANDSHAKE_TURNS, REQUEST_TURNS, RequestTurns
+from hub.server.turns import HANDSHAKE_GAP_S, REQUEST_TURNS, RequestTurns
 from hub.server.websocket import IS_GONE
 from hub.settings import HubSettings
 
@@ -119,7 +120,7 @@ class HubApp(Litestar):
         super().__init__(*args, before_send=[edge.add_headers], **options)
         self._edge = edge
         self._requests = RequestTurns(REQUEST_TURNS)
-        self._handshakes = RequestTurns(HANDSHAKE_TURNS)
+        self._handshakes = RequestTurns(1, HANDSHAKE_GAP_S)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve a connection whose host is allowed, when it is its turn."""
@@ -128,6 +129,8 @@ class HubApp(Litestar):
             network = network_of(scope["client"][0]) if scope.get("client") else UNIX
             turns = self._handshakes if scope["type"] == ScopeType.WEBSOCKET else self._requests
             if not await turns.wait(network, _gone_check(scope)):
+                if scope["type"] == ScopeType.WEBSOCKET:
+                    raise ClientDisconnected  # a quiet end; uvicorn would answer a return with an error
                 return
             if not self._edge.serves(scope):
                 await self._edge.refuse(scope, receive, send)
@@ -136,9 +139,8 @@ class HubApp(Litestar):
 
 
 def _gone_check(scope: MutableMapping[str, Any]) -> Callable[[], bool]:
-    """Return a function that tells whether the client of a request has left. A handshake is always answered."""
-    check = scope.get("extensions", {}).get(IS_GONE) if scope["type"] == ScopeType.HTTP else None
-    return check or (lambda: False)
+    """Return a function that tells whether the client of a request or handshake has left."""
+    return scope.get("extensions", {}).get(IS_GONE) or (lambda: False)
 
 
 def _values(headers: list[tuple[bytes, bytes]], name: bytes) -> list[str]:

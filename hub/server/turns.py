@@ -16,8 +16,9 @@ import msgspec
 REQUEST_TURNS: Final = 4
 """One request begins in so many turns."""
 
-HANDSHAKE_TURNS: Final = 1
-"""One handshake begins in so many turns: what its client sends ahead waits in memory."""
+HANDSHAKE_GAP_S: Final = 0.002
+"""The shortest time between two handshakes. One needs half a millisecond, so a flood of them leaves most of the
+processor to the open sockets. 5,000 clients that come back need ten seconds, about as long as their hellos."""
 
 DROP_PER_TURN: Final = 100
 """How many requests of clients that have left may end in one turn: each needs a few microseconds."""
@@ -32,10 +33,11 @@ class _Waiting(msgspec.Struct, eq=False):
 
 
 class RequestTurns:
-    """Lets one request begin in every `turns` turns. For one event loop."""
+    """Lets one request begin in every `turns` turns, and not within `gap_s` of the one before. For one event loop."""
 
-    def __init__(self, turns: int) -> None:
+    def __init__(self, turns: int, gap_s: float = 0.0) -> None:
         self._turns = turns
+        self._gap_s = gap_s
         self._lanes: OrderedDict[str, deque[_Waiting]] = OrderedDict()
         self._is_scheduled = False
 
@@ -51,7 +53,10 @@ class RequestTurns:
 
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
         self._is_scheduled = True
-        loop.call_soon(self._pass_turn, loop, self._turns - 1)
+        if self._gap_s:
+            loop.call_later(self._gap_s, self._pass_turn, loop, self._turns - 1)
+        else:
+            loop.call_soon(self._pass_turn, loop, self._turns - 1)
 
     def _pass_turn(self, loop: asyncio.AbstractEventLoop, left: int) -> None:
         if left:

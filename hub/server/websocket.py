@@ -48,6 +48,9 @@ SLICE_BYTES: Final = 4 * 1024
 FRAMES_PER_TURN: Final = 256
 """After so many frames of one read, the other sockets get their turn."""
 
+AHEAD_BYTES: Final = 4 * 1024
+"""So much of what is sent ahead of the answer to a handshake is read; a peer that leaves meanwhile is noticed."""
+
 CLOSING_BYTES: Final = 256
 """So many bytes are parsed in one turn after a close code was sent: only the peer's own close is looked for."""
 
@@ -115,6 +118,8 @@ class ClosingWebSocket(WebSocketsSansIOProtocol):
         self._unparsed = b""
         """What was received and not parsed yet; reading is paused while it is not empty."""
         self._is_scheduled = False
+        self._has_begun = False
+        """Whether the application handles the socket; what is sent ahead of that is kept, and parsed afterwards."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Hold no more bytes."""
@@ -141,8 +146,11 @@ class ClosingWebSocket(WebSocketsSansIOProtocol):
         self._parse()
 
     def _parse(self) -> None:
+        if self._is_waiting:
+            self._keep_ahead()
+            return
         data, at, frames = self._unparsed, 0, 0
-        while at < len(data) and not self.read_paused and not self.transport.is_closing():
+        while at < len(data) and not self.read_paused and not self._is_waiting and not self.transport.is_closing():
             if frames > FRAMES_PER_TURN or (at and self.close_sent):
                 self.read_paused = True
                 self.transport.pause_reading()
@@ -160,6 +168,18 @@ class ClosingWebSocket(WebSocketsSansIOProtocol):
         self._unparsed = data[at:]
         buffered = len(self.conn.reader.buffer) + len(self._fragments) + sum(map(len, self.frames))
         self._hold(len(self._unparsed) + buffered)
+
+    @property
+    def _is_waiting(self) -> bool:
+        """Whether the handshake waits for its turn."""
+        return self.handshake_initiated and not self._has_begun
+
+    def _keep_ahead(self) -> None:
+        # Otherwise a flood of handshakes with something behind them would be worked on without waiting for its turn.
+        self._hold(len(self._unparsed))
+        if len(self._unparsed) > AHEAD_BYTES and not self.read_paused:
+            self.read_paused = True
+            self.transport.pause_reading()
 
     def _schedule(self) -> None:
         if not self._is_scheduled:
@@ -179,6 +199,9 @@ class ClosingWebSocket(WebSocketsSansIOProtocol):
     async def receive(self) -> ASGIReceiveEvent:
         """Return the next message; after the last one, parse more or read again."""
         message = await self.queue.get()
+        if not self._has_begun:
+            self._has_begun = True
+            self.read_paused = self.read_paused or bool(self._unparsed)
         if self.read_paused and self.queue.empty():
             if self._unparsed:
                 self._schedule()

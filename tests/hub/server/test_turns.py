@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.server.turns import DROP_PER_TURN, RequestTurns
+from tests.virtual_time import run
 
 
 def stays() -> bool:
@@ -75,3 +76,20 @@ async def test_a_cancelled_request_takes_no_turn() -> None:
     cancelled.cancel()
     assert await last
     assert cancelled.cancelled()
+
+
+@given(st.integers(2, 12), st.integers(1, 5))
+def test_with_a_gap_no_two_begin_within_it(count: int, gap_ms: int) -> None:
+    began_s: list[float] = []
+
+    async def all_at_once() -> None:
+        turns = RequestTurns(1, gap_ms / 1000)
+
+        async def request() -> None:
+            assert await turns.wait("a", stays)
+            began_s.append(asyncio.get_running_loop().time())
+
+        await asyncio.gather(*(request() for _ in range(count)))
+
+    run(all_at_once())
+    assert all(later - earlier >= 0.999 * gap_ms / 1000 for earlier, later in pairwise(began_s))

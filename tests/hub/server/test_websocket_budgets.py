@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from litestar import Litestar, WebSocket, websocket
@@ -15,7 +15,7 @@ from websockets.frames import Frame, Opcode
 
 from hub import metrics, sockets
 from hub.server.unfinished import UnfinishedBytes
-from hub.server.websocket import CLOSE_NOW, CLOSING_BYTES, ClosingWebSocket
+from hub.server.websocket import CLOSE_NOW, CLOSING_BYTES, IS_GONE, ClosingWebSocket
 from protocol.limits import CONTROL_BURST, HELLO_BYTES, SOCKET_BYTES, STRANGER_CONTROL
 from tests.hub.serving import read_close, serve
 
@@ -228,29 +228,65 @@ async def test_text_that_is_not_utf8_closes_with_1007_and_is_no_error(caplog: py
     assert [record for record in caplog.records if record.levelno > logging.INFO] == []
 
 
-async def test_a_flood_before_the_handshake_is_answered_ends_the_connection(caplog: pytest.LogCaptureFixture) -> None:
-    @websocket("/")
-    async def hesitant(socket: WebSocket[Any, Any, Any]) -> None:
-        await flooded.wait()
-        with contextlib.suppress(Exception):
-            await sockets.accept(socket)
+HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 
-    flooded = asyncio.Event()
-    head = (
-        b"GET / HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    )
-    async with serve(Litestar([hesitant])) as address, asyncio.timeout(10):
+
+class Hesitant:
+    """A handler that takes each handshake only when `may_begin` is set, like one that waits for its turn."""
+
+    def __init__(self) -> None:
+        self.may_begin = asyncio.Event()
+        self.scopes: list[Any] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        self.scopes.append(scope)
+        await self.may_begin.wait()
+        await receive()
+        with contextlib.suppress(Exception):
+            await send({"type": "websocket.accept"})
+            while (await receive())["type"] != "websocket.disconnect":
+                pass
+
+
+async def test_what_is_sent_ahead_of_a_handshake_is_judged_when_it_begins(caplog: pytest.LogCaptureFixture) -> None:
+    app = Hesitant()
+    refused = metrics.CONTROL_REFUSED._value.get()
+    async with serve(cast("Litestar", app)) as address, asyncio.timeout(10):
         host, _, port = address.partition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
-        writer.write(head)
-        await asyncio.sleep(0.1)
+        writer.write(HANDSHAKE)
+        await wait_until(lambda: bool(app.scopes))
         writer.write(PING * 1_000)
+        await writer.drain()
+        assert metrics.CONTROL_REFUSED._value.get() == refused
+        app.may_begin.set()
+        await wait_until(lambda: metrics.CONTROL_REFUSED._value.get() == refused + 1)
         with contextlib.suppress(ConnectionError):
-            assert await reader.read() == b""
-        flooded.set()
+            await reader.read()
         writer.close()
     assert [record for record in caplog.records if record.levelno > logging.WARNING] == []
+
+
+async def test_a_peer_that_leaves_before_its_handshake_begins_is_known_to_be_gone() -> None:
+    app = Hesitant()
+    async with serve(cast("Litestar", app)) as address, asyncio.timeout(10):
+        host, _, port = address.partition(":")
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(HANDSHAKE)
+        await wait_until(lambda: bool(app.scopes))
+        writer.write(PING)
+        writer.close()
+        await wait_until(app.scopes[0]["extensions"][IS_GONE])
+        app.may_begin.set()
 
 
 async def test_a_closed_socket_still_reads_up_to_the_answer_to_its_close() -> None:
