@@ -12,6 +12,7 @@ from typing import IO, Any, TypeVar
 from uuid import UUID
 
 import rich_click as click
+import uvloop
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -122,7 +123,7 @@ def serve() -> None:
     environ = read_environment()
     settings = read_settings(HubSettings, environ)
     logs.configure(settings.log_level, "hub")
-    asyncio.run(hub_main.run(settings))
+    uvloop.run(hub_main.run(settings))
 
 
 @cli.command()
