@@ -1,6 +1,5 @@
 """Builds one hub: creates every part and connects it to the others. Builds nothing at import, and decides nothing."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -40,6 +39,7 @@ from hub.ingest.writer import Ingest
 from hub.lease import Lease
 from hub.monitor.admission import Admission
 from hub.monitor.close_log import CloseLog
+from hub.monitor.hello_queue import HelloQueue
 from hub.monitor.instruction_results import InstructionResults
 from hub.monitor.orphans import OrphanCloser
 from hub.monitor.registry import Registry
@@ -233,7 +233,7 @@ def _connect_parts(settings: HubSettings, limits: FailureLimits, timing: Timing)
         tasks=tasks,
         lease=lease,
         close_log=close_log,
-        hello_slots=asyncio.Semaphore(max(1, settings.pool_size - SPARE_CONNECTIONS)),
+        hellos=HelloQueue(max(1, settings.pool_size - SPARE_CONNECTIONS)),
     )
 
     feeds = Feeds(engine)

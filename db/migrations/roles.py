@@ -112,6 +112,13 @@ FUNCTIONS: Final[Mapping[str, tuple[str, ...]]] = {
 Each has a fixed search_path, computes names and limits itself, and takes no SQL.
 """
 
+_OPEN_CONNECTION: Final = (
+    "open_connection(uuid,uuid,bytea,uuid,uuid,uuid,uuid,uuid,bigint,bigint,bigint,bigint[],bigint[],bigint[],"
+    "text,boolean,bigint,bigint,integer)"
+)
+INVOKED: Final[Mapping[str, tuple[str, ...]]] = {_OPEN_CONNECTION: (HUB,)}
+"""Functions that run with the rights of their caller, and who may call them."""
+
 _CREATE_LARGE: Final = ("lo_creat", "lo_create", "lo_from_bytea", "lo_import")
 _WRITE_LARGE: Final = ("lo_put", "lowrite", "lo_truncate", "lo_truncate64")
 """Functions of PostgreSQL for large objects. By default every role may call most of them."""
@@ -138,7 +145,7 @@ def render_rights(roles: Collection[str]) -> str:
     for table, rights in TABLES.items():
         lines.append(f"REVOKE ALL ON TABLE public.{table} FROM {listed};")
         lines += _grants(table, rights, roles)
-    for function, callers in FUNCTIONS.items():
+    for function, callers in (*FUNCTIONS.items(), *INVOKED.items()):
         lines.append(f"REVOKE ALL ON FUNCTION public.{function} FROM {listed};")
         lines += [f"GRANT EXECUTE ON FUNCTION public.{function} TO {role};" for role in callers if role in roles]
     lines.append("ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE ALL ON TABLES FROM PUBLIC;")

@@ -47,6 +47,8 @@ class Connection(Base):
     __tablename__ = "connections"
     __table_args__ = (
         Index("ix_connections_open", "hub", postgresql_where=text("closed_at IS NULL")),
+        # For a hello, which closes the older connection of its attempt.
+        Index("ix_connections_open_attempt", "attempt_id", postgresql_where=text("closed_at IS NULL")),
         # For the poll for lost connections, every two seconds.
         Index("ix_connections_closed_at", "closed_at", postgresql_where=text("closed_at IS NOT NULL")),
     )

@@ -4,7 +4,7 @@ An allowance that honest use never meets, refilled at a rate above honest use: o
 rate. Never refuses or drops an event; the batch waits, and the client keeps what it cannot send. Each hub counts alone.
 """
 
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -104,6 +104,29 @@ class Quotas:
         return wait_ms
 
 
-def _forget_oldest(kept: dict[UUID, _AttemptQuotas] | dict[UUID, Quota]) -> None:
+    def hello_wait_ms(self, student_id: UUID, now_ms: int) -> int:
+        """Return how long the next hello of this student must wait; 0 means it is allowed now."""
+        hellos = self._hellos.get(student_id)
+        return 0 if hellos is None else hellos.wait_ms(now_ms)
+
+
+class RecentStudents:
+    """Whose attempts have connected to this hub, so that the allowance is known before a hello is checked."""
+
+    def __init__(self) -> None:
+        self._students: dict[UUID, UUID] = {}
+
+    def note(self, attempt_id: UUID, student_id: UUID) -> None:
+        """Note that this attempt is of this student."""
+        self._students.pop(attempt_id, None)
+        self._students[attempt_id] = student_id
+        _forget_oldest(self._students)
+
+    def find(self, attempt_id: UUID) -> UUID | None:
+        """Return the student of an attempt that has connected here; None for others."""
+        return self._students.get(attempt_id)
+
+
+def _forget_oldest(kept: dict[UUID, Any]) -> None:
     if len(kept) > KEPT:
         del kept[next(iter(kept))]

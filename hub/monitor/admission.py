@@ -5,8 +5,7 @@ it any more.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
@@ -23,28 +22,31 @@ from hub import metrics, sockets
 from hub.auth import tokens
 from hub.auth.guards import Principal, admit_socket, using_ticket
 from hub.auth.keys import Keys
+from hub.auth.tickets import hash_secret
 from hub.errors import Busy, OverQuota, Unauthenticated
 from hub.ingest.batcher import Offer, PendingBatch
 from hub.ingest.budget import Budget
 from hub.ingest.duplicates import Duplicates
-from hub.ingest.quotas import Quotas
+from hub.ingest.quotas import Quotas, RecentStudents
 from hub.ingest.writer import Ingest
 from hub.lease import Lease
 from hub.monitor.ack_proof import AckProof
 from hub.monitor.close_log import CloseLog
+from hub.monitor.hello_queue import HelloQueue
 from hub.monitor.instruction_results import InstructionResults
 from hub.monitor.registry import Registry
 from hub.presence.presence import HubPresence
 from hub.settings import HubSettings
+from hub.sockets import now_ms
 from hub.tasks import DetachedTasks
 from hub.timing import Timing
 from protocol.limits import HEARTBEAT_MS, Limits, Window
 from protocol.monitor import Hello, Instruct, Welcome
+from protocol.roles import Role
 
 log = structlog.get_logger(__name__)
 
-SLOT_S: Final = 5.0
-"""How long a hello may wait for its slot; a client would not wait longer for the rest."""
+_TOO_LATE: Final = "The connection could not be opened in time. Try again."
 
 
 class AdmittedCandidate(msgspec.Struct, frozen=True):
@@ -72,8 +74,10 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     tasks: DetachedTasks
     lease: Lease
     close_log: CloseLog
-    hello_slots: asyncio.Semaphore
+    hellos: HelloQueue
     """How many hellos may use PostgreSQL at once; the others wait here, and leave the pool to the rest of the hub."""
+
+    students: RecentStudents = msgspec.field(default_factory=RecentStudents)
 
     async def admit(
         self, hello: Hello, is_wanted: Callable[[], bool], *, place: str | None = None, by_ticket_only: bool = False
@@ -88,21 +92,66 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
         if not self.lease.is_held:
             raise Busy("The hub is still starting. Try again in a moment.")
         hub_id = self.lease.hub_id
+        admitted = await self._admit_plain(hello, is_wanted, hub_id, place)
+        if admitted is not None:
+            return admitted
         async with using_ticket(self.engine, hello.ticket), self.engine.begin() as conn:
             principal = await admit_socket(conn, hello.ticket, hello.token, "monitor", self.settings)
             self._count_hello(principal)
             admitted = await self._open(conn, hello, principal, hub_id, place=place)
             if not is_wanted():
-                raise Busy("The connection could not be opened in time. Try again.")
+                raise Busy(_TOO_LATE)
         metrics.SERVER_LOST.inc(admitted.opening.server_lost)
         return admitted
+
+    async def _admit_plain(
+        self, hello: Hello, is_wanted: Callable[[], bool], hub_id: UUID, place: str | None
+    ) -> AdmittedCandidate | None:
+        """Admit in one statement, which commits by itself; None when this hello needs the steps or is refused.
+
+        The statement waits for no other hello, so a client that is there before it is still there after it.
+        """
+        if (hello.ticket is None) is (hello.token is None) or self._is_over_quota(hello.attempt_id):
+            return None
+        claims = None if hello.token is None else tokens.verify(hello.token, self.settings.keys, now_ms=now_ms())
+        ticket = None if hello.ticket is None else hash_secret(hello.ticket)
+        session = None if claims is None else claims.sid
+        async with self.engine.connect() as pooled:
+            conn = await pooled.execution_options(isolation_level="AUTOCOMMIT")
+            if not is_wanted():
+                raise Busy(_TOO_LATE)
+            found = await connections.sign_in_and_open(
+                conn, hello, hub_id, ticket=ticket, session=session, place=place
+            )
+            if found is None:
+                return None
+            opening = found.opening
+            pending = await _list_pending(conn, opening)
+        until = claims.expires_at if claims else now_ms() + tokens.LIFETIME_S * 1000
+        principal = Principal(
+            found.user_id,
+            Role.STUDENT,
+            found.name,
+            found.session,
+            until,
+            found.exam_id,
+            is_self_made=found.is_self_made,
+        )
+        self.students.note(opening.attempt_id, principal.user_id)
+        self.quotas.spend_hello(principal.user_id, sockets.steady_ms())
+        return AdmittedCandidate(principal, opening, pending, hub_id)
+
+    def _is_over_quota(self, attempt_id: UUID) -> bool:
+        """Return whether the student of this attempt, if it has connected here, must wait before the next hello."""
+        student_id = self.students.find(attempt_id)
+        return student_id is not None and self.quotas.hello_wait_ms(student_id, sockets.steady_ms()) > 0
 
     async def admit_by_requests(self, hello: Hello, principal: Principal, place: str | None) -> AdmittedCandidate:
         """Open the stream of a queue whose client has no socket. Raises like `admit`."""
         if not self.lease.is_held:
             raise Busy("The hub is still starting. Try again in a moment.")
         self._count_hello(principal)
-        async with self.hello_slot(), self.engine.begin() as conn:
+        async with self.hellos.turn(), self.engine.begin() as conn:
             admitted = await self._open(conn, hello, principal, self.lease.hub_id, place=place, by_requests=True)
         metrics.SERVER_LOST.inc(admitted.opening.server_lost)
         return admitted
@@ -139,16 +188,6 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
             metrics.QUOTA_REACHED.labels(kind="hellos").inc()
             raise OverQuota("You connect too often. Wait a moment before you connect again.", wait_ms)
 
-    @asynccontextmanager
-    async def hello_slot(self) -> AsyncIterator[None]:
-        """Wait until this hello may use PostgreSQL. Raises TimeoutError when that takes too long."""
-        async with asyncio.timeout(SLOT_S):
-            await self.hello_slots.acquire()
-        try:
-            yield
-        finally:
-            self.hello_slots.release()
-
     async def _open(
         self,
         conn: AsyncConnection,
@@ -170,8 +209,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
             by_requests=by_requests,
         )
         _check_exam(principal, opening)
-        pending = await instructions.list_pending(conn, [opening.attempt_id])
-        return AdmittedCandidate(principal, opening, pending.get(opening.attempt_id, []), hub_id)
+        return AdmittedCandidate(principal, opening, await _list_pending(conn, opening), hub_id)
 
     async def renew(self, token: str, admitted: AdmittedCandidate) -> Principal:
         """Check a token sent on the socket: same user, valid for the same exam. Raises like `admit`."""
@@ -186,6 +224,12 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
         """Record the end of the connection that an abandoned hello has opened, if it has."""
         if not admitting.cancelled() and admitting.exception() is None:
             self.close_log.put(admitting.result().opening, cause)
+
+
+async def _list_pending(conn: AsyncConnection, opening: OpenedConnection) -> list[Instruct]:
+    if not opening.has_instructions:
+        return []
+    return (await instructions.list_pending(conn, [opening.attempt_id])).get(opening.attempt_id, [])
 
 
 def _check_exam(principal: Principal, opening: OpenedConnection) -> None:

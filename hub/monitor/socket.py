@@ -25,6 +25,7 @@ from hub.monitor.ack_proof import AckProof
 from hub.monitor.admission import Admission, AdmittedCandidate, make_welcome
 from hub.monitor.close_log import PEER_GONE
 from hub.monitor.fair_share import FairShare
+from hub.monitor.hello_queue import TooManyHellos
 from hub.monitor.session import CandidateSession, Close, Compare, Effect, Open, Phase, RecordResult, Renew, Send, Store
 from protocol.codec import Encoding, decode_candidate, encode
 from protocol.codes import CloseCode, ErrorCode
@@ -196,9 +197,12 @@ class CandidateSocket:
 
     async def _open(self, hello: Hello) -> None:
         try:
-            async with self._admission.hello_slot():
+            async with self._admission.hellos.turn():
                 if self._is_wanted():
                     self._enter(await self._admit(hello))
+        except TooManyHellos as error:
+            refusal = Error(ErrorCode.BUSY, str(error), error.wait_ms)
+            self._carry_out([Send(refusal), *self._session.close(CloseCode.OVERLOADED)])
         except AWAY as error:
             log.warning("hello not answered", error=type(error).__name__)
             self.close(CloseCode.OVERLOADED)

@@ -39,7 +39,7 @@ def test_every_handler_gets_the_same_parts(settings: HubSettings, passwords: Pas
 
 def test_hellos_leave_connections_of_the_pool_to_others(settings: HubSettings) -> None:
     candidates = part(create_app(settings), "candidates")
-    assert 0 < candidates.hello_slots._value < settings.pool_size
+    assert 0 < candidates.hellos.slots < settings.pool_size
 
 
 def test_the_timing_reaches_the_sockets(settings: HubSettings) -> None:

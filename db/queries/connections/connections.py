@@ -35,6 +35,7 @@ from db.errors import Ended, NotFound
 from db.models import Connection, Exam, ExamAttempt, ExamEnrollment, MonitoringEvent
 from db.queries.connections import hub_leases
 from db.queries.connections.abandoned import find_abandoned
+from db.queries.connections.plain_hello import open_plain
 from db.queries.connections.resume import HasProof, Resumption, resume
 from db.queries.events.system_events import ServerEvent, append_events, append_to_each
 from protocol.attempts import OVER, RUNNING, AttemptStatus
@@ -64,6 +65,19 @@ class OpenedConnection(msgspec.Struct, frozen=True, kw_only=True):
     previous: Previous | None = None
     server_lost: int = 0
     last: Mark | None = None
+    has_instructions: bool = True
+    """False when no instruction is pending."""
+
+
+class SignedInOpening(msgspec.Struct, frozen=True):
+    """A connection that was opened with its sign-in: its user as on the roster, and the only exam of a sign-in by code."""
+
+    opening: OpenedConnection
+    user_id: UUID
+    name: str
+    session: UUID
+    exam_id: UUID | None
+    is_self_made: bool
 
 
 class SocketKey(msgspec.Struct, frozen=True):
@@ -116,6 +130,61 @@ async def open_connection(
     the roster; ForeignStream for a stream of another attempt; BadRequest when it claims acknowledgements that are
     impossible. The attempt's row stays locked until COMMIT, so hellos of one attempt follow each other.
     """
+    plain = await open_plain(conn, hello, hub, student_id=student_id, place=place, by_requests=by_requests)
+    if plain is not None:
+        return _opened_plain(hello, plain)
+    return await open_in_steps(conn, hello, student_id, hub, has_proof=has_proof, place=place, by_requests=by_requests)
+
+
+async def sign_in_and_open(
+    conn: AsyncConnection,
+    hello: Hello,
+    hub: UUID,
+    *,
+    ticket: bytes | None,
+    session: UUID | None,
+    place: str | None = None,
+) -> SignedInOpening | None:
+    """Check a student's sign-in, by the hash of a ticket or by session, and open the connection, in one statement.
+
+    None, and nothing is changed, when the hello is refused or is not plain: check and open it in steps.
+    """
+    row = await open_plain(conn, hello, hub, ticket=ticket, session=session, place=place)
+    if row is None:
+        return None
+    opening = _opened_plain(hello, row)
+    return SignedInOpening(opening, row.user_id, row.name, row.session_id, row.only_exam, row.is_self_made)
+
+
+def _opened_plain(hello: Hello, row: Row[Any]) -> OpenedConnection:
+    rejected = zip(row.rejected_seqs or (), row.rejected_codes or (), strict=True)
+    return OpenedConnection(
+        attempt_id=hello.attempt_id,
+        exam_id=row.exam_id,
+        ix=row.ix,
+        attempt=attempt_state_of(row),
+        closes_ms=None if row.closes_at is None else to_ms(row.closes_at),
+        generation=row.generation,
+        stream_id=row.stream_id,
+        committed=row.committed,
+        rejected=[Rejected(seq, RejectCode(code)) for seq, code in rejected],
+        server_ms=to_ms(row.opened_at),
+        last=None if row.last_seq is None else Mark(row.last_seq, to_ms(row.last_at), row.last_mono),
+        has_instructions=row.has_instructions,
+    )
+
+
+async def open_in_steps(
+    conn: AsyncConnection,
+    hello: Hello,
+    student_id: UUID,
+    hub: UUID,
+    *,
+    has_proof: HasProof,
+    place: str | None = None,
+    by_requests: bool = False,
+) -> OpenedConnection:
+    """Open the connection of any hello; like `open_connection`, with a statement for each step."""
     attempt = await _take_attempt(conn, hello.attempt_id, student_id)
     server_ms = to_ms(attempt.now)
     resumed = await resume(conn, hello, server_ms, has_proof=has_proof)
