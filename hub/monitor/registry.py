@@ -6,7 +6,8 @@ Notifications only make that faster. What a session does with it is decided in `
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -31,6 +32,9 @@ TICK_S: Final = 0.25
 POLL_S: Final = 2.0
 """Short enough that, even on a busy machine, a superseded socket is closed within 3 s (docs/wire/README.md)."""
 
+AT_ONCE: Final = 1_000
+"""How many sockets one query checks, and one turn of the loop gives their clock."""
+
 
 class RegisteredSocket(Protocol):
     """The part of a candidate's socket that the registry uses. Every method returns at once."""
@@ -42,6 +46,10 @@ class RegisteredSocket(Protocol):
     @property
     def socket_key(self) -> SocketKey:
         """The generation of this connection, and its sign-in."""
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The state of the attempt that the client knows."""
 
     def close(self, code: CloseCode) -> None:
         """Close for a reason outside the session."""
@@ -140,7 +148,7 @@ class Registry(Service):
         window = self._budget.window()
         has_changed = window != self.window
         self.window = window
-        for candidate in self.candidates():
+        for number, candidate in enumerate(self.candidates(), 1):
             try:
                 candidate.tick(now)
                 if has_changed:
@@ -148,6 +156,8 @@ class Registry(Service):
             except Exception:
                 # A fault of one session must not stop the clock of the others.
                 log.exception("session failed on its clock")
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     async def _poll_database(self) -> None:
         notified, self._notified = self._notified, set()
@@ -160,13 +170,16 @@ class Registry(Service):
             await self._poll_attempts(notified)
 
     async def _poll_attempts(self, attempt_ids: Collection[UUID]) -> None:
-        newest = ((attempt_id, self._newest.get(attempt_id)) for attempt_id in attempt_ids)
-        polled = {attempt_id: candidate.socket_key for attempt_id, candidate in newest if candidate is not None}
-        if not polled:
-            return
-        async with self._engine.connect() as conn:
-            self._apply(polled, await connections.check_sockets(conn, polled))
-            await self._pass_instructions(conn, polled.keys())
+        # In parts: the loop must not wait while thousands of parameters are encoded.
+        for part in batched(attempt_ids, AT_ONCE):
+            newest = [(attempt_id, self._newest[attempt_id]) for attempt_id in part if attempt_id in self._newest]
+            if not newest:
+                continue
+            polled = {attempt_id: candidate.socket_key for attempt_id, candidate in newest}
+            known = [candidate.attempt for _, candidate in newest]
+            async with self._engine.connect() as conn:
+                self._apply(polled, await connections.check_sockets(conn, polled, known))
+                await self._pass_instructions(conn, polled.keys())
 
     def _apply(self, polled: Mapping[UUID, SocketKey], found: Mapping[UUID, SocketCheck]) -> None:
         for attempt_id, finding in found.items():
@@ -185,3 +198,10 @@ class Registry(Service):
             candidate = self._newest.get(attempt_id)
             if candidate is not None:
                 candidate.instruct(waiting)
+
+
+def batched(items: Iterable[UUID], size: int) -> Iterator[list[UUID]]:
+    """Split items into lists of at most this size."""
+    rest = iter(items)
+    while part := list(islice(rest, size)):
+        yield part

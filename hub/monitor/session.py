@@ -120,6 +120,8 @@ class CandidateSession:
         self._is_resumed = False
         """Whether another part has sent the instructions, so that this session does not know them."""
         self._retry_ms: int | None = None
+        self._check_ms = 0
+        """No deadline of an open session passes before this time."""
         self._is_held = False
         self._allowed = self._granted = Window()
         self._drain: monitor.Drain | None = None
@@ -149,6 +151,11 @@ class CandidateSession:
     def accepted(self) -> int:
         """The last number this session has accepted."""
         return self._sequence.accepted
+
+    @property
+    def attempt(self) -> monitor.Attempt | None:
+        """The state of the attempt that the client knows; None before the welcome."""
+        return self._attempt
 
     @property
     def outstanding_bytes(self) -> int:
@@ -211,6 +218,7 @@ class CandidateSession:
         if self.phase is not Phase.OPEN or attempt == self._attempt:
             return []
         self._attempt = attempt
+        self._check_ms = 0
         self._ending.update(attempt, self._now_ms)
         return [Send(monitor.AttemptChanged(attempt.status, attempt.deadline, attempt.paused))]
 
@@ -246,6 +254,7 @@ class CandidateSession:
             return []
         self._now_ms = now_ms
         self._retry_ms = now_ms + retry_ms
+        self._check_ms = 0
         self._is_held = True
         return self._grant(retry_ms)
 
@@ -289,6 +298,8 @@ class CandidateSession:
     def tick(self, now_ms: int) -> list[Effect]:
         """Check every deadline: hello, silence, a held batch, retiring, the age of the stream, the attempt's end."""
         self._now_ms = now_ms
+        if now_ms < self._check_ms and self.phase is Phase.OPEN:
+            return []
         code = self._overdue()
         if code is not None:
             return self._close(code)
@@ -300,6 +311,9 @@ class CandidateSession:
         if self._rotate_ms is not None and now_ms >= self._rotate_ms and not self._is_rotating:
             self._is_rotating = True
             effects += [Send(monitor.Rotate())] if self.phase is Phase.OPEN else []
+        if self._retry_ms is None and not self._is_rotating and not self._ending.has_ended:
+            silent_ms = self._last_frame_ms + self._times.silence_ms
+            self._check_ms = silent_ms if self._rotate_ms is None else min(silent_ms, self._rotate_ms)
         return effects if effects or not self._is_delivered else self._close(CloseCode.ENDED)
 
     def close(self, code: CloseCode) -> list[Effect]:

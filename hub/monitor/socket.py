@@ -49,7 +49,7 @@ class CandidateSocket:
         self._outbox = sockets.Outbox(self._timing.outbox_bytes)
         self._hello: Hello | None = None
         self._admitted: AdmittedCandidate | None = None
-        self._principal: Principal | None = None
+        self._key: SocketKey | None = None
         self._proof: AckProof | None = None
         self._sender = asyncio.create_task(self._send_all(), name="candidate-sender")
         self._closer: asyncio.Task[None] | None = None
@@ -75,8 +75,13 @@ class CandidateSocket:
     @property
     def socket_key(self) -> SocketKey:
         """The generation of this connection, and its current sign-in."""
-        assert self._principal is not None
-        return SocketKey(self.opening.generation, self._principal.session)
+        assert self._key is not None
+        return self._key
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The state of the attempt that the client knows."""
+        return self._session.attempt
 
     async def run(self) -> None:
         """Read frames until the socket is gone, then clean up."""
@@ -125,7 +130,9 @@ class CandidateSocket:
 
     def tick(self, now_ms: int) -> None:
         """Check the deadlines of the session."""
-        self._carry_out(self._session.tick(now_ms))
+        effects = self._session.tick(now_ms)
+        if effects:
+            self._carry_out(effects)
 
     def _take(self, data: sockets.Frame) -> None:
         now = sockets.steady_ms()
@@ -231,7 +238,8 @@ class CandidateSocket:
         return self._session.phase is Phase.OPENING and not sockets.is_gone(self._socket)
 
     def _enter(self, admitted: AdmittedCandidate) -> None:
-        self._admitted, self._principal = admitted, admitted.principal
+        self._admitted = admitted
+        self._key = _key_of(admitted, admitted.principal)
         sockets.admit(self._socket)
         self._proof = AckProof(self.attempt_id, self._admission.settings.keys.data)
         self._admission.registry.register(self)
@@ -245,7 +253,7 @@ class CandidateSocket:
     async def _renew(self, token: str) -> None:
         assert self._admitted is not None
         try:
-            self._principal = await self._admission.renew(token, self._admitted)
+            self._key = _key_of(self._admitted, await self._admission.renew(token, self._admitted))
         except AWAY as error:
             # The current sign-in stays valid.
             log.warning("token not checked", error=type(error).__name__)
@@ -304,6 +312,10 @@ class CandidateSocket:
             self._counted_bytes = held_bytes
         if self._is_gone and held_bytes == 0:
             self._admission.registry.remove(self)
+
+
+def _key_of(admitted: AdmittedCandidate, principal: Principal) -> SocketKey:
+    return SocketKey(admitted.opening.generation, principal.session)
 
 
 @websocket("/ws/monitor", summary="The candidate's socket")

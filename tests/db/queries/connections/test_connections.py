@@ -228,3 +228,17 @@ async def test_open_connections_of_a_hub_are_listed_when_they_are_old_enough(con
     await connect(conn, young, HUB)
     listed = await connections.list_open_sockets(conn, HUB, older_than_s=30)
     assert listed == [connections.ConnectionKey(mine.attempt_id, opening.generation)]
+
+
+async def test_a_socket_whose_client_knows_the_state_is_left_out(conn: AsyncConnection) -> None:
+    [candidate] = await make_candidates(conn)
+    opening = await connect(conn, candidate, HUB)
+    session = await sign_in(conn, candidate.student_id)
+    sockets = {candidate.attempt_id: SocketKey(1, session)}
+    assert await connections.check_sockets(conn, sockets, [opening.attempt]) == {}
+    await conn.execute(update(ExamAttempt).values(deadline=ExamAttempt.deadline + timedelta(minutes=1)))
+    found = (await connections.check_sockets(conn, sockets, [opening.attempt]))[candidate.attempt_id]
+    assert found.attempt.deadline == (opening.attempt.deadline or 0) + 60_000
+    assert await connections.check_sockets(conn, sockets, [found.attempt]) == {}
+    await credentials.revoke_session(conn, session)
+    assert candidate.attempt_id in await connections.check_sockets(conn, sockets, [found.attempt])
