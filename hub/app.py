@@ -39,7 +39,6 @@ from hub.ingest.writer import Ingest
 from hub.lease import Lease
 from hub.monitor.admission import Admission
 from hub.monitor.close_log import CloseLog
-from hub.monitor.hello_queue import HelloQueue
 from hub.monitor.instruction_results import InstructionResults
 from hub.monitor.orphans import OrphanCloser
 from hub.monitor.registry import Registry
@@ -68,6 +67,8 @@ from hub.rest.http.idempotency import Replayed, answer_again, provide_once
 from hub.rest.http.openapi import DescribedStructs
 from hub.rest.teacher import grades
 from hub.server.edge import Edge, HubApp
+from hub.server.hello_queue import HelloQueue
+from hub.server.loop_stalls import LoopStalls
 from hub.server.security_log import LOG_STATE, SecurityLog
 from hub.settings import HubSettings
 from hub.tasks import DetachedTasks
@@ -219,6 +220,8 @@ def _connect_parts(settings: HubSettings, limits: FailureLimits, timing: Timing)
     close_log = CloseLog(engine)
     times = {"orphans_s": timing.orphans_s, "young_s": timing.young_s, "silent_s": timing.silent_s}
     orphans = OrphanCloser(engine, lease, registry, close_log, **times)
+    hellos = HelloQueue(max(1, settings.pool_size - SPARE_CONNECTIONS), on_deferred=metrics.HELLOS_DEFERRED.inc)
+    metrics.HELLOS_WAITING.set_function(lambda: len(hellos))
     candidates = Admission(
         settings=settings,
         timing=timing,
@@ -233,7 +236,7 @@ def _connect_parts(settings: HubSettings, limits: FailureLimits, timing: Timing)
         tasks=tasks,
         lease=lease,
         close_log=close_log,
-        hellos=HelloQueue(max(1, settings.pool_size - SPARE_CONNECTIONS)),
+        hellos=hellos,
     )
 
     feeds = Feeds(engine)
@@ -247,7 +250,8 @@ def _connect_parts(settings: HubSettings, limits: FailureLimits, timing: Timing)
 
     # Stopped in the reverse order: first sockets, then what they store and send, then what that depends on.
     storing = (lease, job_notifier, duplicates, ingest, results, close_log, orphans, tasks, commands, feeds)
-    running = (*storing, PresencePoll(engine, feeds, presence), gossip, broadcast, listener, registry, consoles)
+    stalls = LoopStalls(metrics.LOOP_LATE_SECONDS.observe)
+    running = (stalls, *storing, PresencePoll(engine, feeds, presence), gossip, broadcast, listener, registry, consoles)
     drain = HubDrain(gate, registry, consoles, in_ms=settings.drain_ms)
     return Hub(
         *(engine, watch_engine, notifier, ingest, gate, security, failures, commands, candidates, consoles, drain),

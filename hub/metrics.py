@@ -77,3 +77,13 @@ ACK_SECONDS: Final = Histogram(
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5),
     registry=REGISTRY,
 )
+LOOP_LATE_SECONDS: Final = Histogram(
+    "veritas_loop_late_seconds",
+    HUB["veritas_loop_late_seconds"],
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5),
+    registry=REGISTRY,
+)
+HELLOS_WAITING: Final = Gauge("veritas_hellos_waiting", HUB["veritas_hellos_waiting"], registry=REGISTRY)
+HELLOS_DEFERRED: Final = Counter(
+    "veritas_hellos_deferred_total", HUB["veritas_hellos_deferred_total"], registry=REGISTRY
+)

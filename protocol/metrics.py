@@ -32,6 +32,9 @@ HUB: Final = {
     "veritas_answers_dropped_total": "results of instructions that could not be recorded, by reason",
     "veritas_farewells_dropped_total": "ends of connections that could not be recorded, by reason",
     "veritas_ack_seconds": "from the last offer of a batch to the ingest to its COMMIT",
+    "veritas_loop_late_seconds": "how late the event loop woke up for a timer, measured ten times a second",
+    "veritas_hellos_waiting": "hellos that wait for their turn",
+    "veritas_hellos_deferred_total": "hellos sent away with a time to come back, because too many others waited",
 }
 
 WORKER: Final = {

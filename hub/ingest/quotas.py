@@ -103,7 +103,6 @@ class Quotas:
             hellos.spend(1, now_ms)
         return wait_ms
 
-
     def hello_wait_ms(self, student_id: UUID, now_ms: int) -> int:
         """Return how long the next hello of this student must wait; 0 means it is allowed now."""
         hellos = self._hellos.get(student_id)

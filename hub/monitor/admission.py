@@ -32,10 +32,10 @@ from hub.ingest.writer import Ingest
 from hub.lease import Lease
 from hub.monitor.ack_proof import AckProof
 from hub.monitor.close_log import CloseLog
-from hub.monitor.hello_queue import HelloQueue
 from hub.monitor.instruction_results import InstructionResults
 from hub.monitor.registry import Registry
 from hub.presence.presence import HubPresence
+from hub.server.hello_queue import HelloQueue
 from hub.settings import HubSettings
 from hub.sockets import now_ms
 from hub.tasks import DetachedTasks
@@ -120,9 +120,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
             conn = await pooled.execution_options(isolation_level="AUTOCOMMIT")
             if not is_wanted():
                 raise Busy(_TOO_LATE)
-            found = await connections.sign_in_and_open(
-                conn, hello, hub_id, ticket=ticket, session=session, place=place
-            )
+            found = await connections.sign_in_and_open(conn, hello, hub_id, ticket=ticket, session=session, place=place)
             if found is None:
                 return None
             opening = found.opening

@@ -25,8 +25,8 @@ from hub.monitor.ack_proof import AckProof
 from hub.monitor.admission import Admission, AdmittedCandidate, make_welcome
 from hub.monitor.close_log import PEER_GONE
 from hub.monitor.fair_share import FairShare
-from hub.monitor.hello_queue import TooManyHellos
 from hub.monitor.session import CandidateSession, Close, Compare, Effect, Open, Phase, RecordResult, Renew, Send, Store
+from hub.server.hello_queue import TooManyHellos
 from protocol.codec import Encoding, decode_candidate, encode
 from protocol.codes import CloseCode, ErrorCode
 from protocol.errors import ProtocolError

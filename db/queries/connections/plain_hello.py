@@ -23,10 +23,7 @@ _OPEN: Final = text(
     )
     """
 ).bindparams(
-    *(
-        bindparam(name, type_=Uuid)
-        for name in ("attempt", "student", "session", "hub", "boot", "stream", "new_stream")
-    ),
+    *(bindparam(name, type_=Uuid) for name in ("attempt", "student", "session", "hub", "boot", "stream", "new_stream")),
     *(bindparam(name, type_=BigInteger) for name in ("acked", "next_seq", "mono")),
     *(bindparam(name, type_=ARRAY(BigInteger)) for name in ("seqs", "ats", "monos")),
     bindparam("ticket", type_=LargeBinary),

@@ -23,7 +23,14 @@ TICKET = b"t" * 32
 
 def hello_of(candidate: Candidate, **values: object) -> Hello:
     hello = Hello(
-        ticket="t", attempt_id=candidate.attempt_id, boot=uuid7(), acked=0, next_seq=1, client=Client("x", "1"), mono=500, at=0
+        ticket="t",
+        attempt_id=candidate.attempt_id,
+        boot=uuid7(),
+        acked=0,
+        next_seq=1,
+        client=Client("x", "1"),
+        mono=500,
+        at=0,
     )
     return msgspec.structs.replace(hello, **values)
 
@@ -83,7 +90,9 @@ async def test_both_ways_open_the_same_connection(
             ]
             rows = [(row[0], row[1] == begun.stream_id, *row[2:]) for row in await rows_of(conn, candidate.attempt_id)]
             last = None if opened.last is None else (opened.last.seq, opened.last.mono)
-            results.append((events, rows, opened.committed, opened.rejected, last, opened.generation, opened.attempt.status))
+            results.append(
+                (events, rows, opened.committed, opened.rejected, last, opened.generation, opened.attempt.status)
+            )
             await conn.rollback()
     assert results[0] == results[1]
 

@@ -6,7 +6,7 @@ is pure: time is an argument.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -75,12 +75,20 @@ class Expectation:
 class HelloQueue:
     """Lets `slots` hellos use PostgreSQL at once, in the order of their arrival."""
 
-    def __init__(self, slots: int, *, wait_ms: int = WAIT_MS, turn_s: float = TURN_S) -> None:
+    def __init__(
+        self,
+        slots: int,
+        *,
+        wait_ms: int = WAIT_MS,
+        turn_s: float = TURN_S,
+        on_deferred: Callable[[], None] = lambda: None,
+    ) -> None:
         self.slots = slots
         self.expectation = Expectation()
         self._free = asyncio.Semaphore(slots)
         self._wait_ms = wait_ms
         self._turn_s = turn_s
+        self._on_deferred = on_deferred
         self._waiting = 0
 
     def __len__(self) -> int:
@@ -93,6 +101,7 @@ class HelloQueue:
         Raises TooManyHellos at once when the queue is too long, and TimeoutError when waiting takes too long after all.
         """
         if self._waiting and self.expectation.wait_ms(self._waiting) > self._wait_ms:
+            self._on_deferred()
             raise TooManyHellos(self.expectation.book(self._waiting, steady_ms()))
         self._waiting += 1
         try:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.monitor.hello_queue import LEAST_MS, MOST_MS, Expectation, HelloQueue, TooManyHellos
+from hub.server.hello_queue import LEAST_MS, MOST_MS, Expectation, HelloQueue, TooManyHellos
 
 
 async def test_hellos_get_their_turn_in_the_order_of_their_arrival() -> None:
