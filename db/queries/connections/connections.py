@@ -70,7 +70,7 @@ class OpenedConnection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SignedInOpening(msgspec.Struct, frozen=True):
-    """A connection that was opened with its sign-in: its user as on the roster, and the only exam of a sign-in by code."""
+    """A connection opened with its sign-in: its user as on the roster, and the only exam of a sign-in by code."""
 
     opening: OpenedConnection
     user_id: UUID

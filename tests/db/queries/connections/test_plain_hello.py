@@ -22,15 +22,9 @@ TICKET = b"t" * 32
 
 
 def hello_of(candidate: Candidate, **values: object) -> Hello:
+    client = Client("x", "1")
     hello = Hello(
-        ticket="t",
-        attempt_id=candidate.attempt_id,
-        boot=uuid7(),
-        acked=0,
-        next_seq=1,
-        client=Client("x", "1"),
-        mono=500,
-        at=0,
+        ticket="t", attempt_id=candidate.attempt_id, boot=uuid7(), acked=0, next_seq=1, client=client, mono=500, at=0
     )
     return msgspec.structs.replace(hello, **values)
 
