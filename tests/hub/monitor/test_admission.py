@@ -1,3 +1,5 @@
+import asyncio
+import contextlib
 from uuid import uuid4
 
 import pytest
@@ -12,6 +14,8 @@ from hub.auth.passwords import Passwords
 from hub.errors import Busy, Unauthenticated
 from hub.monitor.admission import Admission
 from hub.settings import HubSettings
+from protocol.codes import CloseCode, ErrorCode
+from protocol.monitor import Error
 from tests.hub.monitor.conftest import CandidateClient, make_candidate, until
 
 
@@ -100,3 +104,20 @@ async def test_a_hello_that_is_not_wanted_any_more_does_not_affect_the_newer_con
         assert (await conn.execute(select(Connection.closed_at))).scalars().all() == [None]
     again = await admission.admit(late, wanted)  # its ticket was not used
     assert again.opening.generation == newer.opening.generation + 1
+
+
+async def test_a_hello_in_a_storm_is_told_when_to_come(candidate: CandidateClient, admission: Admission) -> None:
+    queue = admission.hellos
+    queue.expectation.each_ms = 10_000
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(queue.slots):
+            await stack.enter_async_context(queue.turn())
+        waiting = asyncio.create_task(queue.turn().__aenter__())
+        await asyncio.sleep(0)
+        peer = await candidate.connect()
+        await peer.send(await candidate.hello())
+        error = await peer.receive(Error)
+        assert error.code == ErrorCode.BUSY
+        assert error.retry_ms is not None
+        assert await peer.closed() == CloseCode.OVERLOADED
+    await waiting
