@@ -13,7 +13,7 @@ from db.queries.accounts import credentials
 from db.queries.connections import connections
 from db.queries.connections.connections import OpenedConnection
 from db.queries.connections.plain_hello import open_plain
-from protocol.attempts import AttemptStatus
+from protocol.attempts import RUNNING, AttemptStatus
 from protocol.monitor import Client, Hello, Mark
 from tests import factories
 from tests.candidates import Candidate, connect, expire_lease, make_candidates, start_hub, system_events
@@ -113,7 +113,7 @@ async def test_a_second_queue_of_an_attempt_is_not_plain(conn: AsyncConnection) 
     assert await open_plain(conn, hello_of(candidate), uuid7(), student_id=candidate.student_id) is None
 
 
-@pytest.mark.parametrize("status", [status for status in AttemptStatus if status not in connections.RUNNING])
+@pytest.mark.parametrize("status", [status for status in AttemptStatus if status not in RUNNING])
 async def test_an_attempt_that_does_not_run_is_not_plain(conn: AsyncConnection, status: AttemptStatus) -> None:
     [candidate] = await make_candidates(conn)
     await conn.execute(update(ExamAttempt).values(status=status, completed_at=func.now()))
