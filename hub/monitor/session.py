@@ -311,7 +311,7 @@ class CandidateSession:
         if self._rotate_ms is not None and now_ms >= self._rotate_ms and not self._is_rotating:
             self._is_rotating = True
             effects += [Send(monitor.Rotate())] if self.phase is Phase.OPEN else []
-        if self._retry_ms is None and not self._is_rotating and not self._ending.has_ended:
+        if self.phase is Phase.OPEN and not (self._retry_ms or self._is_rotating or self._ending.has_ended):
             silent_ms = self._last_frame_ms + self._times.silence_ms
             self._check_ms = silent_ms if self._rotate_ms is None else min(silent_ms, self._rotate_ms)
         return effects if effects or not self._is_delivered else self._close(CloseCode.ENDED)
