@@ -3,6 +3,8 @@
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -10,6 +12,9 @@ import rich_click as click
 from rich.console import Console
 
 from bench import ingest, report, stage_costs
+from bench.environment import open_environment
+from bench.exam_day import report as exam_day
+from bench.exam_day import scenario
 from bench.load import workload
 from bench.report import ReportFile, Shape
 from veritas.environment import data_dir, read_environment
@@ -59,16 +64,8 @@ def run_ingest(
     shape = Shape(
         sockets=sockets, events=events - events % sockets, per_frame=per_frame, peer_s=peer_seconds, seed=seed
     )
-    base = data_dir(read_environment())
-    base.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=base))
-    folder.chmod(0o755)
-    try:
+    with _kept_on_error() as folder:
         measured = ingest.run(folder, shape, runs=runs, peers=peers, profile=profile, patience_s=patience, out=out)
-    except BaseException:
-        err.print(f"the logs of this run are in {folder}", highlight=False)
-        raise
-    shutil.rmtree(folder)
     report.show(measured, out)
     if json_file is not None:
         json_file.write_bytes(msgspec.json.format(msgspec.json.encode(ReportFile(report.figures(measured), measured))))
@@ -89,6 +86,41 @@ def run_stages(events: int, passes: int, per_frame: int, seed: int) -> None:
     """CPU cost of each pure stage of an event: parsing, checks, sequence, rows, acknowledgement."""
     made = workload.record(20, events // 20, per_frame=per_frame, seed=seed, started_ms=stage_costs.START_MS)
     stage_costs.show(stage_costs.measure(made, passes), out)
+
+
+@cli.command("hall")
+@click.option("--seats", default=1_000, show_default=True, type=click.IntRange(1, 5_000), help="Students of the exam.")
+@click.option("--rate", default=2.0, show_default=True, help="Events a second of each.")
+@click.option("--seconds", default=40.0, show_default=True, type=click.FloatRange(15), help="How long they write.")
+@click.option("--bell", "bell_s", default=10.0, show_default=True, help="They hand in within this time.")
+@click.option("--hand-in/--no-hand-in", default=True, show_default=True, help="Hand in at the end.")
+@click.option("--seed", default=1, show_default=True, help="Same seed, same events.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures to this file.")
+def run_hall(
+    seats: int, rate: float, seconds: float, bell_s: float, seed: int, json_file: Path | None, *, hand_in: bool
+) -> None:
+    """One exam: sign in, write in frames of one and two events, hand in at the bell."""
+    shape = scenario.Shape(seats=seats, rate=rate, seconds=seconds, bell_s=bell_s, seed=seed)
+    with _kept_on_error() as folder, open_environment(folder) as environment:
+        day = scenario.run(environment, shape, has_bell=hand_in)
+    exam_day.show(day, out)
+    if json_file is not None:
+        json_file.write_bytes(msgspec.json.format(msgspec.json.encode(day)))
+
+
+@contextmanager
+def _kept_on_error() -> Iterator[Path]:
+    """Make a folder for a run; after an error it is kept, with its logs."""
+    base = data_dir(read_environment())
+    base.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=base))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    except BaseException:
+        err.print(f"the logs of this run are in {folder}", highlight=False)
+        raise
+    shutil.rmtree(folder)
 
 
 def main() -> None:

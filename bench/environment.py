@@ -96,6 +96,17 @@ def run_hub(environment: Environment, module: str = "veritas.cli", **more: str) 
 
 
 @contextmanager
+def run_worker(environment: Environment) -> Iterator[int]:
+    """Run one worker with default settings while the block runs; yields its pid."""
+    environ = {
+        "VERITAS_DATABASE_URL": environment.servers.worker_url,
+        "VERITAS_REDIS_URL": environment.servers.redis_url,
+    }
+    with run_python(environment, "worker", ("veritas.cli", "work"), environ) as pid:
+        yield pid
+
+
+@contextmanager
 def run_peer(environment: Environment, module: str) -> Iterator[Process]:
     """Run one of the peers while the block runs."""
     port = free_port()
