@@ -17,6 +17,7 @@ from bench.exam_day import report as exam_day
 from bench.exam_day import scenario
 from bench.load import workload
 from bench.report import ReportFile, Shape
+from bench.scenarios.commands import COMMANDS
 from veritas.environment import data_dir, read_environment
 from veritas.errors import VeritasError
 
@@ -88,7 +89,7 @@ def run_stages(events: int, passes: int, per_frame: int, seed: int) -> None:
     stage_costs.show(stage_costs.measure(made, passes), out)
 
 
-@cli.command("hall")
+@cli.command("exam-day")
 @click.option("--seats", default=1_000, show_default=True, type=click.IntRange(1, 5_000), help="Students of the exam.")
 @click.option("--rate", default=2.0, show_default=True, help="Events a second of each.")
 @click.option("--seconds", default=40.0, show_default=True, type=click.FloatRange(15), help="How long they write.")
@@ -96,7 +97,7 @@ def run_stages(events: int, passes: int, per_frame: int, seed: int) -> None:
 @click.option("--hand-in/--no-hand-in", default=True, show_default=True, help="Hand in at the end.")
 @click.option("--seed", default=1, show_default=True, help="Same seed, same events.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures to this file.")
-def run_hall(
+def run_exam_day(
     seats: int, rate: float, seconds: float, bell_s: float, seed: int, json_file: Path | None, *, hand_in: bool
 ) -> None:
     """One exam: sign in, write in frames of one and two events, hand in at the bell."""
@@ -121,6 +122,10 @@ def _kept_on_error() -> Iterator[Path]:
         err.print(f"the logs of this run are in {folder}", highlight=False)
         raise
     shutil.rmtree(folder)
+
+
+for _command in COMMANDS:
+    cli.add_command(_command)
 
 
 def main() -> None:

@@ -82,12 +82,12 @@ def open_environment(folder: Path) -> Iterator[Environment]:
 @contextmanager
 def run_hub(environment: Environment, module: str = "veritas.cli", **more: str) -> Iterator[Process]:
     """Run one hub with default settings while the block runs."""
-    port = free_port()
+    port = more.get("VERITAS_PORT") or str(free_port())
     environ = {
         "VERITAS_DATABASE_URL": environment.servers.database_url,
         "VERITAS_REDIS_URL": environment.servers.redis_url,
         "VERITAS_JWT_SECRET": secrets.token_urlsafe(48),
-        "VERITAS_PORT": str(port),
+        "VERITAS_PORT": port,
     }
     with run_python(environment, "hub", (module, "serve"), environ | more) as pid:
         address = f"127.0.0.1:{port}"
@@ -96,13 +96,13 @@ def run_hub(environment: Environment, module: str = "veritas.cli", **more: str) 
 
 
 @contextmanager
-def run_worker(environment: Environment) -> Iterator[int]:
+def run_worker(environment: Environment, **more: str) -> Iterator[int]:
     """Run one worker with default settings while the block runs; yields its pid."""
     environ = {
         "VERITAS_DATABASE_URL": environment.servers.worker_url,
         "VERITAS_REDIS_URL": environment.servers.redis_url,
     }
-    with run_python(environment, "worker", ("veritas.cli", "work"), environ) as pid:
+    with run_python(environment, "worker", ("veritas.cli", "work"), environ | more) as pid:
         yield pid
 
 
