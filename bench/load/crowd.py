@@ -152,7 +152,7 @@ class Crowd:
     async def _keep(self, number: int, seat: Seat) -> None:
         """Connect, and reconnect with the pauses of a real client."""
         pause = ReconnectPause(Random(self._request.seed * 1_000_003 + number))  # noqa: S311 - repeatable
-        while True:
+        while seat.can_open:
             is_first = seat.welcomes == 0
             opened_s = time.perf_counter()
             if await self._connect(number, seat):

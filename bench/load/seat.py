@@ -78,6 +78,11 @@ class Seat(asyncio.Protocol):
         self.lost.set()
 
     @property
+    def can_open(self) -> bool:
+        """Whether it has a ticket left."""
+        return bool(self._tickets)
+
+    @property
     def is_done(self) -> bool:
         """Whether everything that is planned was acknowledged."""
         return not self.frames or self.acked >= self.frames[-1].last_seq

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from bench.environment import Environment, open_environment
 from bench.errors import BenchError
-from bench.scenarios import hall, report
+from bench.scenarios import bell, hall, report
 from veritas.environment import data_dir, read_environment
 
 out = Console()
@@ -87,4 +87,28 @@ def run_hall(seats: int, rate: float, seconds: float, dataset: float | None, see
     report.write(json_file, "hall", found)
 
 
-COMMANDS = (run_hall,)
+@click.command("bell")
+@click.option("--seats", default=1_000, show_default=True, type=click.IntRange(1, 10_000), help="Candidates.")
+@click.option("--seconds", default=10.0, show_default=True, type=click.FloatRange(0), help="All hand in within this.")
+@scenario_options
+def run_bell(seats: int, seconds: float, dataset: float | None, seed: int, json_file: Path | None) -> None:
+    """Everyone hands in, while others read a dashboard, a health check, and sign in."""
+    shape = bell.BellShape(seats=seats, seconds=seconds, seed=seed)
+    with scenario_environment(dataset) as environment:
+        found = bell.run(environment, shape, reproduce=seats * bell.RATE * bell.WRITING_S <= SMALL_EVENTS)
+    after = found.spent_analyzing
+    lines = {
+        "last answered": f"{found.last_s:.1f} s after the first hand-in",
+        "refused": f"{sum(found.refused.values())} {found.refused or ''}; every receipt is right",
+        "hand-in, with retries": report.times(found.hand_ins),
+        **{f"others: {name}": report.times(waits) for name, waits in found.others.items()},
+        "others refused": str(found.others_refused),
+        "all analyzed": f"after {found.analyzed_s:.1f} s; {after.cores:.2f} cores since the last hand-in",
+    }
+    report.show(f"bell: {seats:,} in {seconds:g} s", found.spent, seats, "hand-in", lines, out)
+    each = ", ".join(f"{name} {cpu_s * 1000 / seats:.1f}" for name, cpu_s in after.cpu_s.items())
+    out.print(f"after the last hand-in, CPU ms per attempt: {each}", highlight=False)
+    report.write(json_file, "bell", found)
+
+
+COMMANDS = (run_hall, run_bell)
