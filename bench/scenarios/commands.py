@@ -13,7 +13,7 @@ from rich.console import Console
 
 from bench.environment import Environment, open_environment
 from bench.errors import BenchError
-from bench.scenarios import bell, hall, report
+from bench.scenarios import bell, hall, report, signin
 from veritas.environment import data_dir, read_environment
 
 out = Console()
@@ -111,4 +111,21 @@ def run_bell(seats: int, seconds: float, dataset: float | None, seed: int, json_
     report.write(json_file, "bell", found)
 
 
-COMMANDS = (run_hall, run_bell)
+@click.command("signin")
+@click.option("--seats", default=2_000, show_default=True, type=click.IntRange(1, 10_000), help="Candidates.")
+@scenario_options
+def run_signin(seats: int, dataset: float | None, seed: int, json_file: Path | None) -> None:
+    """Everyone comes in: code, start, paper, ticket, hello."""
+    with scenario_environment(dataset) as environment:
+        found = signin.run(environment, signin.SignInShape(seats=seats, seed=seed), reproduce=seats <= 200)
+    lines = {
+        "connected": f"{found.all_steps.count:,} of {seats:,} in {found.spent.seconds:.1f} s",
+        "failures": str(found.failures or 0),
+        **{step: report.times(waits) for step, waits in found.steps.items()},
+        "one candidate, all steps": report.times(found.all_steps),
+    }
+    report.show(f"signin: {seats:,}, {signin.AT_ONCE} at once", found.spent, seats, "sign-in", lines, out)
+    report.write(json_file, "signin", found)
+
+
+COMMANDS = (run_hall, run_bell, run_signin)
