@@ -91,7 +91,7 @@ def run_hub(environment: Environment, module: str = "veritas.cli", **more: str) 
     }
     with run_python(environment, "hub", (module, "serve"), environ | more) as pid:
         address = f"127.0.0.1:{port}"
-        _wait_until_ready(f"http://{address}/health/ready")
+        wait_until_ready(f"http://{address}/health/ready")
         yield Process(pid, address)
 
 
@@ -111,7 +111,7 @@ def run_peer(environment: Environment, module: str) -> Iterator[Process]:
     """Run one of the peers while the block runs."""
     port = free_port()
     with run_python(environment, "peer", (module, str(port), environment.servers.owner_url), {}) as pid:
-        _wait_until_ready(f"http://127.0.0.1:{port}/")
+        wait_until_ready(f"http://127.0.0.1:{port}/")
         yield Process(pid, f"127.0.0.1:{port}")
 
 
@@ -181,7 +181,8 @@ async def _prepare(servers: Servers, teacher: PasswordLogin) -> None:
         await engine.dispose()
 
 
-def _wait_until_ready(url: str) -> None:
+def wait_until_ready(url: str) -> None:
+    """Wait until an address answers. Raises BenchError after READY_S."""
     give_up_s = time.monotonic() + READY_S
     while time.monotonic() < give_up_s:
         try:

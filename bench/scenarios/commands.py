@@ -13,7 +13,7 @@ from rich.console import Console
 
 from bench.environment import Environment, open_environment
 from bench.errors import BenchError
-from bench.scenarios import bell, hall, report, signin
+from bench.scenarios import bell, hall, reconnect, report, signin, sockets
 from veritas.environment import data_dir, read_environment
 
 out = Console()
@@ -128,4 +128,45 @@ def run_signin(seats: int, dataset: float | None, seed: int, json_file: Path | N
     report.write(json_file, "signin", found)
 
 
-COMMANDS = (run_hall, run_bell, run_signin)
+@click.command("sockets")
+@click.option("--sockets", "count", default=10_000, show_default=True, type=click.IntRange(1, 30_000), help="Clients.")
+@click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(5), help="How long they send.")
+@scenario_options
+def run_sockets(count: int, seconds: float, dataset: float | None, seed: int, json_file: Path | None) -> None:
+    """Everyone is connected and sends `alive` every five seconds."""
+    shape = sockets.SocketsShape(sockets=count, seconds=seconds, seed=seed)
+    with scenario_environment(dataset) as environment:
+        found = sockets.run(environment, shape, reproduce=count <= 200)
+    cpu_s = sum(found.spent.cpu_s.values())
+    lines = {
+        "connected in": f"{found.connect_s:.1f} s; each {report.times(found.opened)}",
+        "events": f"{found.events:,}: sent = acknowledged = stored",
+        "send → ack": report.times(found.acks),
+        "hub's memory": f"{found.hub_mb[0]:.0f} → {found.hub_mb[1]:.0f} MB: {found.socket_kb:.1f} KB per socket",
+        "cores per 1,000 sockets": f"{cpu_s / found.spent.seconds * 1000 / count:.3f}",
+        "told to wait, closed": f"{found.told_to_wait}, {found.closes or 0}",
+    }
+    report.show(f"sockets: {count:,}", found.spent, found.events, "event", lines, out)
+    report.write(json_file, "sockets", found)
+
+
+@click.command("reconnect")
+@click.option("--sockets", "count", default=5_000, show_default=True, type=click.IntRange(1, 30_000), help="Clients.")
+@scenario_options
+def run_reconnect(count: int, dataset: float | None, seed: int, json_file: Path | None) -> None:
+    """The hub is killed while everyone writes; all come back with the pauses of a real client."""
+    shape = reconnect.ReconnectShape(sockets=count, seed=seed)
+    with scenario_environment(dataset) as environment:
+        found = reconnect.run(environment, shape, reproduce=count <= 200)
+    lines = {
+        "hub ready again": f"{found.down_s:.1f} s after the kill",
+        "last one back": f"{found.back.most_ms / 1000:.1f} s after the kill; p50 {found.back.p50_ms / 1000:.1f} s",
+        "events": f"{found.events:,}: sent = acknowledged = stored; {found.resent:,} were sent again",
+        "send → ack": report.times(found.acks),
+        "closed": str(found.closes or 0),
+    }
+    report.show(f"reconnect: {count:,} after kill -9", found.spent, count, "reconnection", lines, out)
+    report.write(json_file, "reconnect", found)
+
+
+COMMANDS = (run_hall, run_bell, run_signin, run_sockets, run_reconnect)

@@ -26,23 +26,23 @@ VALID: Final = timedelta(minutes=60)
 _COPY_ROWS: Final = (
     """INSERT INTO users SELECT (jsonb_populate_record(old, jsonb_build_object(
         'id', new.student, 'username', 'seat-' || new.student, 'email', NULL))).*
-       FROM users AS old, new_seats AS new WHERE old.id = $1""",
+       FROM exam_attempts AS first JOIN users AS old ON old.id = first.student_id, new_seats AS new
+       WHERE first.id = $1""",
     """INSERT INTO exam_enrollments SELECT (jsonb_populate_record(old,
         jsonb_build_object('student_id', new.student))).*
-       FROM exam_enrollments AS old, new_seats AS new WHERE old.student_id = $1""",
+       FROM exam_attempts AS first JOIN exam_enrollments AS old USING (exam_id, student_id), new_seats AS new
+       WHERE first.id = $1""",
     """INSERT INTO exam_attempts SELECT (jsonb_populate_record(old,
         jsonb_build_object('id', new.attempt, 'student_id', new.student, 'ix', new.ix))).*
-       FROM exam_attempts AS old, new_seats AS new WHERE old.student_id = $1""",
+       FROM exam_attempts AS old, new_seats AS new WHERE old.id = $1""",
     """INSERT INTO analysis_cursors (attempt_id) SELECT attempt FROM new_seats WHERE $1::uuid IS NOT NULL""",
     """INSERT INTO event_streams SELECT (jsonb_populate_record(old,
         jsonb_build_object('id', new.stream, 'attempt_id', new.attempt))).*
-       FROM event_streams AS old JOIN exam_attempts ON exam_attempts.id = old.attempt_id, new_seats AS new
-       WHERE exam_attempts.student_id = $1""",
+       FROM event_streams AS old, new_seats AS new WHERE old.attempt_id = $1""",
     """INSERT INTO monitoring_events SELECT (jsonb_populate_record(old,
         jsonb_build_object('stream_id', new.stream))).*
-       FROM monitoring_events AS old JOIN event_streams AS streams ON streams.id = old.stream_id
-       JOIN exam_attempts ON exam_attempts.id = streams.attempt_id, new_seats AS new
-       WHERE exam_attempts.student_id = $1""",
+       FROM monitoring_events AS old JOIN event_streams AS streams ON streams.id = old.stream_id, new_seats AS new
+       WHERE streams.attempt_id = $1""",
 )
 
 
@@ -77,7 +77,7 @@ async def seat_students(
             await conn.execute("CREATE TEMP TABLE new_seats (student uuid, attempt uuid, stream uuid, ix int)")
             await conn.copy_records_to_table("new_seats", records=new)
             for statement in _COPY_ROWS:
-                await conn.execute(statement, students[0])
+                await conn.execute(statement, first)
             sessions, secrets = await _sign_in(conn, students, exam_id, tickets)
             await conn.execute("DROP TABLE new_seats")
         await conn.execute("ANALYZE")

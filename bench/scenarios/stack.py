@@ -62,10 +62,14 @@ class Meter:
         self._busy_s = busy_s()
         self._began_s = time.perf_counter()
 
-    def stop(self) -> Spent:
-        """Return what was spent since the beginning."""
+    def read_one(self, name: str) -> float:
+        """Return what one process has spent since the beginning; read it before the process ends."""
+        return usage(self._pids[name]).total_s - self._before[name]
+
+    def stop(self, **known_s: float) -> Spent:
+        """Return what was spent since the beginning; `known_s` replaces the figures of processes that have ended."""
         seconds, after = time.perf_counter() - self._began_s, self._read()
-        cpu_s = {name: after[name] - before for name, before in self._before.items()}
+        cpu_s = {name: after[name] - before for name, before in self._before.items()} | known_s
         others = max(0.0, (busy_s() - self._busy_s - sum(cpu_s.values())) / seconds)
         return Spent(seconds, cpu_s, others)
 

@@ -1,0 +1,10 @@
+"""A few sockets that send `alive`: everything is stored."""
+
+from bench.environment import Environment
+from bench.scenarios import sockets
+
+
+def test_everything_from_a_few_sockets_is_stored(environment: Environment) -> None:
+    found = sockets.run(environment, sockets.SocketsShape(sockets=5, seconds=5.0), reproduce=True)
+    assert found.events == 5
+    assert found.closes == {}
