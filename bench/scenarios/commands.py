@@ -13,7 +13,7 @@ from rich.console import Console
 
 from bench.environment import Environment, open_environment
 from bench.errors import BenchError
-from bench.scenarios import bell, hall, reconnect, report, signin, sockets
+from bench.scenarios import backlog, bell, hall, idle, reconnect, report, signin, sockets
 from veritas.environment import data_dir, read_environment
 
 out = Console()
@@ -169,4 +169,34 @@ def run_reconnect(count: int, dataset: float | None, seed: int, json_file: Path 
     report.write(json_file, "reconnect", found)
 
 
-COMMANDS = (run_hall, run_bell, run_signin, run_sockets, run_reconnect)
+@click.command("backlog")
+@click.option("--events", default=1_000_000, show_default=True, type=click.IntRange(500), help="Events that wait.")
+@scenario_options
+def run_backlog(events: int, dataset: float | None, seed: int, json_file: Path | None) -> None:
+    """Events are stored while the worker is stopped; then one worker judges them."""
+    with scenario_environment(dataset) as environment:
+        shape = backlog.BacklogShape(events=events, seed=seed)
+        found = backlog.run(environment, shape, reproduce=events <= SMALL_EVENTS)
+    lines = {
+        "events": f"{found.events:,} of {found.attempts:,} attempts, all judged",
+        "events/s": f"{found.per_second:,.0f}, with the start of the worker",
+    }
+    report.show(f"backlog: {events:,}", found.spent, found.events, "event", lines, out)
+    report.write(json_file, "backlog", found)
+
+
+@click.command("idle")
+@click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(1), help="How long to watch.")
+@scenario_options
+def run_idle(seconds: float, dataset: float | None, seed: int, json_file: Path | None) -> None:
+    """Nobody is connected."""
+    del seed
+    with scenario_environment(dataset) as environment:
+        found = idle.run(environment, idle.IdleShape(seconds=seconds), reproduce=dataset is None)
+    share = sum(cpu_s for name, cpu_s in found.spent.cpu_s.items() if name != "bench") / found.spent.seconds
+    seconds_watched = max(1, round(found.spent.seconds))
+    report.show("idle", found.spent, seconds_watched, "second", {"of one core": f"{share:.2%}"}, out)
+    report.write(json_file, "idle", found)
+
+
+COMMANDS = (run_hall, run_bell, run_signin, run_sockets, run_reconnect, run_backlog, run_idle)
