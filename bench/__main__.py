@@ -12,9 +12,6 @@ import rich_click as click
 from rich.console import Console
 
 from bench import ingest, report, stage_costs
-from bench.environment import open_environment
-from bench.exam_day import report as exam_day
-from bench.exam_day import scenario
 from bench.load import workload
 from bench.report import ReportFile, Shape
 from bench.scenarios.commands import COMMANDS
@@ -87,26 +84,6 @@ def run_stages(events: int, passes: int, per_frame: int, seed: int) -> None:
     """CPU cost of each pure stage of an event: parsing, checks, sequence, rows, acknowledgement."""
     made = workload.record(20, events // 20, per_frame=per_frame, seed=seed, started_ms=stage_costs.START_MS)
     stage_costs.show(stage_costs.measure(made, passes), out)
-
-
-@cli.command("exam-day")
-@click.option("--seats", default=1_000, show_default=True, type=click.IntRange(1, 5_000), help="Students of the exam.")
-@click.option("--rate", default=2.0, show_default=True, help="Events a second of each.")
-@click.option("--seconds", default=40.0, show_default=True, type=click.FloatRange(15), help="How long they write.")
-@click.option("--bell", "bell_s", default=10.0, show_default=True, help="They hand in within this time.")
-@click.option("--hand-in/--no-hand-in", default=True, show_default=True, help="Hand in at the end.")
-@click.option("--seed", default=1, show_default=True, help="Same seed, same events.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures to this file.")
-def run_exam_day(
-    seats: int, rate: float, seconds: float, bell_s: float, seed: int, json_file: Path | None, *, hand_in: bool
-) -> None:
-    """One exam: sign in, write in frames of one and two events, hand in at the bell."""
-    shape = scenario.Shape(seats=seats, rate=rate, seconds=seconds, bell_s=bell_s, seed=seed)
-    with _kept_on_error() as folder, open_environment(folder) as environment:
-        day = scenario.run(environment, shape, has_bell=hand_in)
-    exam_day.show(day, out)
-    if json_file is not None:
-        json_file.write_bytes(msgspec.json.format(msgspec.json.encode(day)))
 
 
 @contextmanager

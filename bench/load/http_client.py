@@ -1,4 +1,4 @@
-"""Cheap HTTP clients: one event per POST on a connection that stays open, and single requests. No redirects, no TLS."""
+"""A cheap HTTP client: one event per POST, keep-alive, one request at a time. Never reads a body."""
 
 import asyncio
 import time
@@ -62,17 +62,3 @@ class HttpPoster:
         )
         head = f"POST {self._parts.path} HTTP/1.1\r\nhost: {self._parts.netloc}\r\ncontent-type: application/json\r\n"
         return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
-
-
-async def request(address: str, method: str, path: str, *, token: str, body: bytes = b"") -> tuple[int, bytes]:
-    """Send one request on a new connection to `127.0.0.1:port`; return the status and the body of the answer."""
-    host, _, port = address.partition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    head = f"{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n"
-    try:
-        writer.write(f"{head}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
-        answer = await reader.read()
-    finally:
-        writer.close()
-    lines, _, content = answer.partition(b"\r\n\r\n")
-    return int(lines.split(b" ", 2)[1]), content

@@ -51,22 +51,6 @@ def record(sessions: int, events_each: int, *, per_frame: int, seed: int, starte
     ]
 
 
-def record_hall(seats: int, seconds: float, *, rate: float, seed: int, started_ms: int) -> list[Recording]:
-    """Record what students of an exam send: `rate` events a second each, in frames of one and of two, by every second.
-
-    Their clocks run as they send. About half of the events are `typing`, one in twenty is `alive`, and one student in
-    ten leaves the page for a while and pastes when back, which is flagged.
-    """
-    random = Random(seed)  # noqa: S311 - a seed makes a run repeatable
-    recordings = []
-    for number in range(seats):
-        encoding = Encoding.MSGPACK if number % 4 == 3 else Encoding.JSON
-        per_frame = 1 + number % 2
-        events = _exam_events(fork(random), seconds, rate, started_ms, leaves=number % 10 == 0)
-        recordings.append(_recording_of(events, encoding, per_frame))
-    return recordings
-
-
 def singles(recording: Recording, count: int) -> Recording:
     """Return the first events of a recording, each in a separate frame."""
     alone = [
@@ -106,33 +90,3 @@ def _events(script: Script, random: Random, started_ms: int) -> Iterator[Event]:
             mono += step.after_ms
             if isinstance(step, RecordEvent):
                 yield Event(step.type, started_ms + mono, mono, step.data)
-
-
-def _exam_events(random: Random, seconds: float, rate: float, started_ms: int, *, leaves: bool) -> Iterator[Event]:
-    leaves_at = random.randrange(int(seconds * rate / 4), int(seconds * rate / 2)) if leaves else -1
-    away = round(11 * rate)
-    for number in range(int(seconds * rate)):
-        mono = int(number * 1000 / rate)
-        kind, data = _exam_event(random, number)
-        if leaves_at == number:
-            kind, data = "tab_hidden", {}
-        elif leaves_at < number < leaves_at + away and leaves:
-            kind, data = "alive", {}
-        elif leaves and number == leaves_at + away:
-            kind, data = "tab_visible", {}
-        elif leaves and number == leaves_at + away + 1:
-            kind, data = "paste", {"chars": 340, "item": "q1"}
-        yield Event(kind, started_ms + mono, mono, data)
-
-
-def _exam_event(random: Random, number: int) -> tuple[str, dict[str, object]]:
-    item = f"q{1 + number // 40}"
-    if number % 40 == 0:
-        return "item_opened", {"item": item}
-    chosen = random.random()
-    if chosen < 0.05:
-        return "alive", {}
-    if chosen < 0.10:
-        return "answered", {"item": item, "value": f"choice {random.randrange(4)}", "ms": 9_000}
-    chars = random.randint(2, 12)
-    return "typing", {"item": item, "chars": chars, "ms": chars * 180}

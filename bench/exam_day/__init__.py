@@ -1,1 +1,0 @@
-"""Benchmarks of what happens on the day of an exam: sign-in, the hall, the bell."""
