@@ -258,7 +258,7 @@ async def test_a_block_that_returns_early_commits(engine: AsyncEngine, notifier:
 async def test_analyses_are_marked_stale_before_the_feed_is_written(engine: AsyncEngine, exams: list[UUID]) -> None:
     async with engine.begin() as conn:
         attempt = await make_attempt(conn, exams[0], await make_user(conn))
-        await analyses.request_analysis(conn, attempt)
+        await analyses.request_analyses(conn, [attempt])
         await conn.execute(update(BehaviorAnalysis).values(state=AnalysisState.DONE))
     async with change(engine, None) as unit:
         unit.mark_stale([attempt])

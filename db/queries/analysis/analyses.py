@@ -88,10 +88,11 @@ class AttemptFlags(msgspec.Struct, frozen=True):
     critical: int
 
 
-async def request_analysis(conn: AsyncConnection, attempt_id: UUID) -> None:
-    """Request the analysis of an ended attempt, also when it was analyzed before."""
-    await conn.execute(insert(BehaviorAnalysis).values(attempt_id=attempt_id).on_conflict_do_nothing())
-    await mark_stale(conn, [attempt_id])
+async def request_analyses(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> None:
+    """Request the analysis of ended attempts, also when they were analyzed before."""
+    rows = [{"attempt_id": attempt_id} for attempt_id in attempt_ids]
+    await conn.execute(insert(BehaviorAnalysis).on_conflict_do_nothing(), rows)
+    await mark_stale(conn, attempt_ids)
 
 
 async def mark_stale(conn: AsyncConnection, attempt_ids: Collection[UUID], *, after_s: float = 0.0) -> None:

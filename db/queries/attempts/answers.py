@@ -5,12 +5,28 @@ runs, the latest revision of an item counts. After the end, the revision that co
 kept beside it. Never changes or deletes a revision.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Select, String, bindparam, case, cast, func, insert, select, true, tuple_
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Select,
+    String,
+    Subquery,
+    Uuid,
+    any_,
+    bindparam,
+    case,
+    cast,
+    func,
+    insert,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import from_ms, to_ms
@@ -21,6 +37,8 @@ from db.queries.events.system_events import ServerEvent
 
 COUNTED: Final = "stood"
 """The key in `submission_data` for the revisions that counted at the end, by item, as `[stream, seq]`."""
+
+PAST_RETENTION: Final = "The data of this exam were deleted after their time. It takes no more answers."
 
 
 class SubmittedAnswer(msgspec.Struct, frozen=True):
@@ -61,33 +79,52 @@ class LateRevision(msgspec.Struct, frozen=True, kw_only=True):
 
 _order: Final = (AttemptAnswer.occurred_at, AttemptAnswer.stream_id, AttemptAnswer.seq)
 _counted: Final = func.jsonb_extract_path(ExamAttempt.submission_data, COUNTED, AttemptAnswer.item)
-# The rank of a revision, also after retention has deleted others: it stores the numbers of those that stay.
-_number: Final = func.coalesce(
-    AttemptAnswer.revision,
-    func.coalesce(func.max(AttemptAnswer.revision).over(partition_by=AttemptAnswer.item), 0)
-    + func.row_number().over(partition_by=(AttemptAnswer.item, AttemptAnswer.revision.is_(None)), order_by=_order),
-)
-_ranked: Final = (
-    select(
+
+
+def _rank(attempts: ColumnElement[bool], name: str) -> Subquery:
+    """Rank the revisions of these attempts."""
+    item = (AttemptAnswer.attempt_id, AttemptAnswer.item)
+    # The rank of a revision, also after retention has deleted others: it stores the numbers of those that stay.
+    number = func.coalesce(
+        AttemptAnswer.revision,
+        func.coalesce(func.max(AttemptAnswer.revision).over(partition_by=item), 0)
+        + func.row_number().over(partition_by=(*item, AttemptAnswer.revision.is_(None)), order_by=_order),
+    )
+    stands = case(
+        (
+            ExamAttempt.submission_data.is_(None),
+            func.lead(AttemptAnswer.seq).over(partition_by=item, order_by=_order).is_(None),
+        ),
+        else_=func.coalesce(
+            _counted == func.jsonb_build_array(cast(AttemptAnswer.stream_id, String), AttemptAnswer.seq), False
+        ),
+    )
+    ranked = select(
+        AttemptAnswer.attempt_id,
         AttemptAnswer.item,
         AttemptAnswer.value,
         AttemptAnswer.stored_at,
         AttemptAnswer.stream_id,
         AttemptAnswer.seq,
-        _number.label("revision"),
-        case(
-            (
-                ExamAttempt.submission_data.is_(None),
-                func.lead(AttemptAnswer.seq).over(partition_by=AttemptAnswer.item, order_by=_order).is_(None),
-            ),
-            else_=func.coalesce(
-                _counted == func.jsonb_build_array(cast(AttemptAnswer.stream_id, String), AttemptAnswer.seq), False
-            ),
-        ).label("stands"),
+        number.label("revision"),
+        stands.label("stands"),
     )
-    .join(ExamAttempt, ExamAttempt.id == AttemptAnswer.attempt_id)
-    .where(AttemptAnswer.attempt_id == bindparam("attempt"))
-    .subquery("ranked")
+    return ranked.join(ExamAttempt, ExamAttempt.id == AttemptAnswer.attempt_id).where(attempts).subquery(name)
+
+
+_ranked: Final = _rank(AttemptAnswer.attempt_id == bindparam("attempt"), "ranked")
+_of_each: Final = _rank(AttemptAnswer.attempt_id == any_(bindparam("attempts", type_=ARRAY(Uuid))), "ranked")
+_CURRENT_OF_EACH: Final = select(_of_each).where(_of_each.c.stands)
+_numbered: Final = select(
+    _of_each.c.attempt_id,
+    _of_each.c.item,
+    _of_each.c.value,
+    _of_each.c.revision,
+    func.max(_of_each.c.revision).over(partition_by=(_of_each.c.attempt_id, _of_each.c.item)).label("last"),
+).subquery("numbered")
+# The latest value of each item, also when it came too late to count.
+_LATEST_OF_EACH: Final = select(_numbered.c.attempt_id, _numbered.c.item, _numbered.c.value).where(
+    _numbered.c.revision == _numbered.c.last
 )
 
 
@@ -95,6 +132,14 @@ async def read_current_answers(conn: AsyncConnection, attempt_id: UUID) -> dict[
     """Read the answers that count, by item."""
     found = await conn.execute(select(_ranked).where(_ranked.c.stands), {"attempt": attempt_id})
     return {row.item: _revision(row) for row in found}
+
+
+async def read_current_of_each(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict[UUID, dict[str, Revision]]:
+    """Read the answers that count of each of these attempts, by item."""
+    current: dict[UUID, dict[str, Revision]] = {attempt_id: {} for attempt_id in attempt_ids}
+    for row in await conn.execute(_CURRENT_OF_EACH, {"attempts": list(attempt_ids)}):
+        current[row.attempt_id][row.item] = _revision(row)
+    return current
 
 
 async def list_revisions(
@@ -145,50 +190,62 @@ async def list_late_revisions(conn: AsyncConnection, attempt_id: UUID) -> list[L
     ]
 
 
+async def find_new(
+    conn: AsyncConnection, given: Mapping[UUID, Sequence[SubmittedAnswer]]
+) -> dict[UUID, list[SubmittedAnswer]]:
+    """Return which answers of submissions differ from the latest revision, by attempt. The caller has locked these.
+
+    An answer equal to the latest revision adds nothing, so a repeated submission adds nothing.
+    """
+    latest: dict[UUID, dict[str, Any]] = {attempt_id: {} for attempt_id in given}
+    for attempt_id, item, value in await conn.execute(_LATEST_OF_EACH, {"attempts": list(given)}):
+        latest[attempt_id][item] = value
+    new = {
+        attempt_id: [
+            one for one in values if one.item not in latest[attempt_id] or latest[attempt_id][one.item] != one.value
+        ]
+        for attempt_id, values in given.items()
+    }
+    return {attempt_id: values for attempt_id, values in new.items() if values}
+
+
+async def store_new(conn: AsyncConnection, new: Mapping[UUID, Sequence[SubmittedAnswer]]) -> None:
+    """Store answers, each as an event and a revision, in the order of the mapping. Locks all system streams of it."""
+    events = {
+        attempt_id: [ServerEvent("answer_submitted", {"item": one.item, "value": one.value}) for one in values]
+        for attempt_id, values in new.items()
+    }
+    appended = await system_events.append_to_each(conn, events)
+    rows = [
+        {
+            "stream_id": appended[attempt_id].stream_id,
+            "seq": seq,
+            "attempt_id": attempt_id,
+            "item": answer.item,
+            "value": answer.value,
+            # Whole milliseconds, like the rule time of events.
+            "occurred_at": from_ms(to_ms(appended[attempt_id].now)),
+            "stored_at": appended[attempt_id].now,
+        }
+        for attempt_id, values in new.items()
+        for seq, answer in enumerate(values, appended[attempt_id].last - len(values) + 1)
+    ]
+    await conn.execute(insert(AttemptAnswer), rows)
+
+
 async def store_submitted(
     conn: AsyncConnection, attempt_id: UUID, given: Sequence[SubmittedAnswer], *, is_past_retention: bool = False
 ) -> int:
-    """Store answers of a submission, each as an event and a revision; return how many were new.
+    """Store the new answers of one submission; return how many were new.
 
-    The caller has locked the attempt. An answer equal to the latest revision adds nothing, so a repeated submission
-    adds nothing. Raises Conflict when there are new answers but the events of the attempt are deleted.
+    Raises Conflict when there are new answers but the events of the attempt are deleted.
     """
-    latest = await _read_latest(conn, attempt_id)
-    new = [answer for answer in given if answer.item not in latest or latest[answer.item] != answer.value]
-    if not new:
-        return 0
-    if is_past_retention:
-        raise Conflict("The data of this exam were deleted after their time. It takes no more answers.")
-    events = [ServerEvent("answer_submitted", {"item": answer.item, "value": answer.value}) for answer in new]
-    appended = await system_events.append_events(conn, attempt_id, events)
-    first = appended.last - len(new) + 1
-    await conn.execute(
-        insert(AttemptAnswer),
-        [
-            {
-                "stream_id": appended.stream_id,
-                "seq": seq,
-                "attempt_id": attempt_id,
-                "item": answer.item,
-                "value": answer.value,
-                # Whole milliseconds, like the rule time of events.
-                "occurred_at": from_ms(to_ms(appended.now)),
-                "stored_at": appended.now,
-            }
-            for seq, answer in enumerate(new, first)
-        ],
-    )
-    return len(new)
-
-
-async def _read_latest(conn: AsyncConnection, attempt_id: UUID) -> dict[str, Any]:
-    """Read the latest value of each item, also when it came too late to count."""
-    numbers = func.max(_ranked.c.revision).over(partition_by=_ranked.c.item)
-    newest = select(_ranked.c.item, _ranked.c.value, _ranked.c.revision, numbers.label("last")).subquery()
-    found = await conn.execute(
-        select(newest.c.item, newest.c.value).where(newest.c.revision == newest.c.last), {"attempt": attempt_id}
-    )
-    return {row.item: row.value for row in found}
+    new = await find_new(conn, {attempt_id: given})
+    if new and is_past_retention:
+        raise Conflict(PAST_RETENTION)
+    if new:
+        await store_new(conn, new)
+    return sum(len(values) for values in new.values())
 
 
 def _revision(row: Any) -> Revision:

@@ -1,20 +1,20 @@
-"""End an attempt, in one transaction: status, answers, receipt, grades by key, an event, and a due analysis.
+"""End attempts, in one transaction: status, answers, receipt, grades by key, an event, and a due analysis.
 
 The caller decides whether an attempt may end. Never loses an answer, and never computes scores.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, func, select, true, update
+from sqlalchemy import ARRAY, Row, Uuid, any_, bindparam, func, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import to_ms
-from db.errors import Conflict, NotFound
+from db.errors import Conflict, NotFound, RequestError
 from db.models import EventStream, ExamAttempt, MonitoringEvent
 from db.queries.analysis import analyses
 from db.queries.attempts import answers, grades
@@ -27,6 +27,36 @@ from protocol.console import AttemptRow
 
 RESPONSES: Final = "responses"
 """The key of the answers in `submission_data`, by item."""
+
+
+_attempts: Final = any_(bindparam("attempts", type_=ARRAY(Uuid)))
+_LOCK: Final = (
+    select(
+        ExamAttempt.id,
+        ExamAttempt.exam_id,
+        ExamAttempt.student_id,
+        ExamAttempt.ix,
+        ExamAttempt.status,
+        ExamAttempt.items_version,
+        ExamAttempt.started_at,
+        ExamAttempt.deadline,
+        ExamAttempt.receipt,
+        ExamAttempt.waived_at,
+        ExamAttempt.events_deleted_at,
+    )
+    .where(ExamAttempt.id == _attempts)
+    .order_by(ExamAttempt.id)
+    .with_for_update(key_share=True)
+)
+_last: Final = (
+    select(func.max(MonitoringEvent.seq).label("seq")).where(MonitoringEvent.stream_id == EventStream.id).lateral()
+)
+_LASTS: Final = (
+    select(EventStream.attempt_id, EventStream.id, func.coalesce(_last.c.seq, 0))
+    .join(_last, true())
+    .where(EventStream.attempt_id == _attempts, EventStream.kind == "client")
+    .order_by(EventStream.id)
+)
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,96 +102,121 @@ class EndedAttempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def end_attempt(conn: AsyncConnection, attempt_id: UUID, ending: Ending, grading: Grading) -> EndedAttempt:
-    """End an attempt. When it has ended already, only late answers are stored, as revisions that do not count.
+    """End one attempt, as `end_attempts` does. Raises NotFound and Conflict."""
+    ended = (await end_attempts(conn, {attempt_id: ending}, grading))[attempt_id]
+    if isinstance(ended, RequestError):
+        raise ended
+    return ended
 
-    The caller appends `row` to the feed in the same transaction, and ends several attempts in the order of their ids.
-    Raises NotFound when no attempt matches the ending, Conflict when the attempt neither runs nor has ended, or when
-    there are new answers but its events are deleted.
+
+async def end_attempts(
+    conn: AsyncConnection, endings: Mapping[UUID, Ending], grading: Grading
+) -> dict[UUID, EndedAttempt | RequestError]:
+    """End attempts. Of those that have ended already, only late answers are stored, as revisions that do not count.
+
+    Executes the same few statements for any number of attempts, and locks them in the order of their ids. The caller
+    appends each `row` to the feed in the same transaction. An attempt may be answered with NotFound when it does not
+    match the ending, or Conflict when it neither runs nor has ended, or when there are new answers but its events are
+    deleted; nothing is stored for it.
     """
-    attempt = await _lock(conn, attempt_id, ending)
-    if ending.answers:
-        is_past = attempt.events_deleted_at is not None
-        await answers.store_submitted(conn, attempt_id, ending.answers, is_past_retention=is_past)
-    if attempt.receipt is not None:
-        return _ended(attempt, AttemptStatus(attempt.status), msgspec.convert(attempt.receipt, Receipt), row=None)
-    if attempt.status not in ending.sources:
-        raise Conflict(f"An attempt with the status {attempt.status} cannot be ended this way.")
-    now: datetime = (await conn.execute(select(func.clock_timestamp()))).scalar_one()
-    current = await answers.read_current_answers(conn, attempt_id)
-    receipt = _receipt(attempt_id, ending.target, now, current, await _read_lasts(conn, attempt_id))
-    await conn.execute(
-        update(ExamAttempt)
-        .where(ExamAttempt.id == attempt_id)
-        .values(
-            status=ending.target,
-            completed_at=now,
-            duration_seconds=round((now - attempt.started_at).total_seconds()),
-            submission_data=_submission(current),
-            receipt=msgspec.to_builtins(receipt),
-            **await _grade(conn, attempt, current, grading, now),
-        )
-    )
-    await system_events.append_events(conn, attempt_id, [ending.event])
-    await analyses.request_analysis(conn, attempt_id)
-    return _ended(attempt, ending.target, receipt, row=_row(attempt, ending.target, now))
+    locked = await _lock(conn, endings)
+    outcomes: dict[UUID, EndedAttempt | RequestError] = {}
+    attempts: dict[UUID, Row[*tuple[Any, ...]]] = {}
+    for attempt_id, ending in endings.items():
+        attempt = locked.get(attempt_id)
+        if attempt is None or not _matches(attempt, ending):
+            outcomes[attempt_id] = NotFound(f"There is no attempt {attempt_id}.")
+        elif attempt.receipt is None and attempt.status not in ending.sources:
+            detail = f"An attempt with the status {attempt.status} cannot be ended this way."
+            outcomes[attempt_id] = Conflict(detail)
+        else:
+            attempts[attempt_id] = attempt
+    for attempt_id, refusal in (await _store_answers(conn, attempts, endings)).items():
+        outcomes[attempt_id] = refusal
+        del attempts[attempt_id]
+    for attempt_id, attempt in attempts.items():
+        if attempt.receipt is not None:
+            receipt = msgspec.convert(attempt.receipt, Receipt)
+            outcomes[attempt_id] = _ended(attempt, AttemptStatus(attempt.status), receipt, row=None)
+    running = {attempt_id: attempts[attempt_id] for attempt_id in sorted(attempts.keys() - outcomes.keys())}
+    if running:
+        outcomes.update(await _end(conn, running, endings, grading))
+    return outcomes
 
 
-async def _lock(conn: AsyncConnection, attempt_id: UUID, ending: Ending) -> Row[*tuple[Any, ...]]:
-    """Lock the attempt until COMMIT, so that another request to end it finds it ended."""
-    found = await conn.execute(
-        select(
-            ExamAttempt.id,
-            ExamAttempt.exam_id,
-            ExamAttempt.student_id,
-            ExamAttempt.ix,
-            ExamAttempt.status,
-            ExamAttempt.items_version,
-            ExamAttempt.started_at,
-            ExamAttempt.deadline,
-            ExamAttempt.receipt,
-            ExamAttempt.waived_at,
-            ExamAttempt.events_deleted_at,
-        )
-        .where(
-            ExamAttempt.id == attempt_id,
-            true() if ending.exam_id is None else ExamAttempt.exam_id == ending.exam_id,
-            true() if ending.student_id is None else ExamAttempt.student_id == ending.student_id,
-        )
-        .with_for_update(key_share=True)
-    )
-    attempt = found.one_or_none()
-    if attempt is None:
-        raise NotFound(f"There is no attempt {attempt_id}.")
-    return attempt
+async def _lock(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict[UUID, Row[*tuple[Any, ...]]]:
+    """Lock the attempts until COMMIT, so that another request to end one finds it ended."""
+    found = await conn.execute(_LOCK, {"attempts": list(attempt_ids)})
+    return {row.id: row for row in found}
 
 
-async def _grade(
+def _matches(attempt: Row[*tuple[Any, ...]], ending: Ending) -> bool:
+    is_of_exam = ending.exam_id is None or attempt.exam_id == ending.exam_id
+    return is_of_exam and (ending.student_id is None or attempt.student_id == ending.student_id)
+
+
+async def _store_answers(
+    conn: AsyncConnection, attempts: Mapping[UUID, Row[*tuple[Any, ...]]], endings: Mapping[UUID, Ending]
+) -> dict[UUID, Conflict]:
+    """Store the answers that came with the endings; return which attempts take no more answers."""
+    given = {attempt_id: endings[attempt_id].answers for attempt_id in attempts if endings[attempt_id].answers}
+    if not given:
+        return {}
+    new = await answers.find_new(conn, given)
+    past = {attempt_id for attempt_id in new if attempts[attempt_id].events_deleted_at is not None}
+    stored = {attempt_id: values for attempt_id, values in new.items() if attempt_id not in past}
+    if stored:
+        # All streams that this transaction appends to are locked here, in one order.
+        await answers.store_new(conn, {attempt_id: stored.get(attempt_id, ()) for attempt_id in sorted(attempts)})
+    return {attempt_id: Conflict(answers.PAST_RETENTION) for attempt_id in past}
+
+
+async def _end(
     conn: AsyncConnection,
-    attempt: Row[*tuple[Any, ...]],
-    current: Mapping[str, Revision],
+    running: Mapping[UUID, Row[*tuple[Any, ...]]],
+    endings: Mapping[UUID, Ending],
     grading: Grading,
-    now: datetime,
-) -> dict[str, Any]:
-    """Grade with the answer keys. The grade is final at once when every item has a key."""
-    items = await grades.read_items(conn, attempt.exam_id, attempt.items_version)
-    given = await grades.grade_by_keys(conn, attempt.id, items, current, grading)
-    passing = await grades.read_passing_score(conn, attempt.exam_id)
-    marks = grading.add_up(given, sum_points(item.points for item in items), passing)
-    return {**msgspec.structs.asdict(marks), "grade_final_at": None if None in given else now}
+) -> dict[UUID, EndedAttempt]:
+    """End locked attempts that run. The time is read after the lock, and the answers after the time."""
+    now: datetime = (await conn.execute(select(func.clock_timestamp()))).scalar_one()
+    current = await answers.read_current_of_each(conn, running)
+    lasts = await _read_lasts(conn, running)
+    items = await grades.read_item_sets(conn, {(one.exam_id, one.items_version) for one in running.values()})
+    passing = await grades.read_passing_scores(conn, {one.exam_id for one in running.values()})
+    ended, changes, points = {}, [], {}
+    for attempt_id, attempt in running.items():
+        target = endings[attempt_id].target
+        receipt = _receipt(attempt_id, target, now, current[attempt_id], lasts[attempt_id])
+        asked = items[attempt.exam_id, attempt.items_version]
+        given = points[attempt_id] = grades.grade_items(asked, current[attempt_id], grading)
+        most = sum_points(item.points for item in asked)
+        marks = grading.add_up(list(given.values()), most, passing[attempt.exam_id])
+        changes.append(
+            {
+                "attempt": attempt_id,
+                "status": target,
+                "completed_at": now,
+                "duration_seconds": round((now - attempt.started_at).total_seconds()),
+                "submission_data": _submission(current[attempt_id]),
+                "receipt": msgspec.to_builtins(receipt),
+                "grade_final_at": None if None in given.values() else now,
+                **msgspec.structs.asdict(marks),
+            }
+        )
+        ended[attempt_id] = _ended(attempt, target, receipt, row=_row(attempt, target, now))
+    await conn.execute(update(ExamAttempt).where(ExamAttempt.id == bindparam("attempt")), changes)
+    await grades.store_points_by_key(conn, points)
+    await system_events.append_to_each(conn, {attempt_id: [endings[attempt_id].event] for attempt_id in running})
+    await analyses.request_analyses(conn, running)
+    return ended
 
 
-async def _read_lasts(conn: AsyncConnection, attempt_id: UUID) -> dict[UUID, int]:
+async def _read_lasts(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict[UUID, dict[UUID, int]]:
     """Read the last stored number of each of the client's streams."""
-    last = (
-        select(func.max(MonitoringEvent.seq).label("seq")).where(MonitoringEvent.stream_id == EventStream.id).lateral()
-    )
-    found = await conn.execute(
-        select(EventStream.id, func.coalesce(last.c.seq, 0).label("last"))
-        .join(last, true())
-        .where(EventStream.attempt_id == attempt_id, EventStream.kind == "client")
-        .order_by(EventStream.id)
-    )
-    return {row.id: row.last for row in found}
+    lasts: dict[UUID, dict[UUID, int]] = {attempt_id: {} for attempt_id in attempt_ids}
+    for attempt_id, stream_id, last in await conn.execute(_LASTS, {"attempts": list(attempt_ids)}):
+        lasts[attempt_id][stream_id] = last
+    return lasts
 
 
 def _submission(current: Mapping[str, Revision]) -> dict[str, Any]:

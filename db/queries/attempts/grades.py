@@ -4,7 +4,7 @@ Points of a grader replace points of the key. The caller provides the arithmetic
 decided here, for all attempts of an exam.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, Protocol
 from uuid import UUID
 
@@ -91,24 +91,33 @@ async def read_items(conn: AsyncConnection, exam_id: UUID, version: int) -> list
     ]
 
 
-async def grade_by_keys(
-    conn: AsyncConnection, attempt_id: UUID, items: Sequence[Item], current: Mapping[str, Revision], grading: Grading
-) -> list[float | None]:
-    """Grade with the answer keys, store the points, and return them in the order of the items."""
-    given = [
-        grading.grade_item(
+async def read_item_sets(
+    conn: AsyncConnection, versions: Collection[tuple[UUID, int]]
+) -> dict[tuple[UUID, int], list[Item]]:
+    """Read versions of the items of exams, with their keys. A version never changes."""
+    return {(exam_id, version): await read_items(conn, exam_id, version) for exam_id, version in versions}
+
+
+def grade_items(items: Sequence[Item], current: Mapping[str, Revision], grading: Grading) -> dict[str, float | None]:
+    """Grade with the answer keys; return the points by item, in the order of the items."""
+    return {
+        item.item: grading.grade_item(
             item.kind, item.answer_key, item.points, current[item.item].value if item.item in current else None
         )
         for item in items
-    ]
+    }
+
+
+async def store_points_by_key(conn: AsyncConnection, points: Mapping[UUID, Mapping[str, float | None]]) -> None:
+    """Store the points by key of attempts, where there are any."""
     rows = [
-        {"attempt_id": attempt_id, "item": item.item, "points": points}
-        for item, points in zip(items, given, strict=True)
-        if points is not None
+        {"attempt_id": attempt_id, "item": item, "points": value}
+        for attempt_id, values in points.items()
+        for item, value in values.items()
+        if value is not None
     ]
     if rows:
         await conn.execute(insert(AttemptGrade), rows)
-    return given
 
 
 async def read_graded_attempt(conn: AsyncConnection, attempt_id: UUID, user_id: UUID) -> GradedAttempt:
@@ -207,10 +216,10 @@ async def store_grades(
     await analyses.mark_stale(conn, [graded.attempt_id])
 
 
-async def read_passing_score(conn: AsyncConnection, exam_id: UUID) -> float:
-    """Read the points to pass. Call it after the attempt is locked: see `decide_again`."""
-    passing: float = (await conn.execute(select(Exam.passing_score).where(Exam.id == exam_id))).scalar_one()
-    return passing
+async def read_passing_scores(conn: AsyncConnection, exam_ids: Collection[UUID]) -> dict[UUID, float]:
+    """Read the points to pass. Call it after the attempts are locked: see `decide_again`."""
+    found = await conn.execute(select(Exam.id, Exam.passing_score).where(Exam.id.in_(exam_ids)))
+    return {row.id: row.passing_score for row in found}
 
 
 async def decide_again(conn: AsyncConnection, exam_id: UUID, passing_score: float) -> list[UUID]:
@@ -240,8 +249,8 @@ async def decide_again(conn: AsyncConnection, exam_id: UUID, passing_score: floa
 async def _store_marks(
     conn: AsyncConnection, graded: GradedAttempt, given: Sequence[float | None], grading: Grading, *, final: bool
 ) -> None:
-    passing = await read_passing_score(conn, graded.exam_id)
-    marks = grading.add_up(given, sum_points(item.points for item in graded.items), passing)
+    passing = await read_passing_scores(conn, [graded.exam_id])
+    marks = grading.add_up(given, sum_points(item.points for item in graded.items), passing[graded.exam_id])
     values: dict[str, Any] = msgspec.structs.asdict(marks)
     if final and not graded.grade_final:
         values["grade_final_at"] = func.clock_timestamp()

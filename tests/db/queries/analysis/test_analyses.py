@@ -108,7 +108,7 @@ async def test_only_finished_analyses_become_stale(conn: AsyncConnection, seeded
 async def test_asking_again_makes_an_attempt_due_once(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     await conclude(conn, seeded)
     for _ in range(2):
-        await analyses.request_analysis(conn, seeded.attempt_id)
+        await analyses.request_analyses(conn, [seeded.attempt_id])
     assert await analyses.list_due(conn, 5, supported=SUPPORTED) == [seeded.attempt_id]
 
 
