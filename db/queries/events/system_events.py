@@ -77,6 +77,22 @@ async def open_stream(conn: AsyncConnection, attempt_id: UUID) -> UUID:
     return stream_id
 
 
+async def open_streams(conn: AsyncConnection, events: Mapping[UUID, Sequence[ServerEvent]], now: datetime) -> None:
+    """Open the system streams of new attempts with their first events, which happened at `now`."""
+    tails = {attempt_id: _Tail(uuid7(), 0, now) for attempt_id in events}
+    await conn.execute(
+        insert(EventStream),
+        [
+            {"id": tail.stream_id, "attempt_id": attempt_id, "kind": "system", "time_base": 0}
+            for attempt_id, tail in tails.items()
+        ],
+    )
+    rows = [
+        _row(tails[attempt_id], seq, event) for attempt_id in events for seq, event in enumerate(events[attempt_id], 1)
+    ]
+    await conn.execute(insert(MonitoringEvent), rows)
+
+
 async def append_events(conn: AsyncConnection, attempt_id: UUID, events: Sequence[ServerEvent]) -> AppendedEvents:
     """Append events in order, and return where they are stored. The stream's row stays locked until COMMIT."""
     return (await append_to_each(conn, {attempt_id: events}))[attempt_id]
