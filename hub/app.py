@@ -65,6 +65,7 @@ from hub.rest.exams import exams, items, permissions, policies, rosters
 from hub.rest.http.bodies import BODY_BYTES, BoundedRequest
 from hub.rest.http.idempotency import Replayed, answer_again, provide_once
 from hub.rest.http.openapi import DescribedStructs
+from hub.rest.student.batches import AttemptBatches
 from hub.rest.teacher import grades
 from hub.server.edge import Edge, HubApp
 from hub.server.hello_queue import HelloQueue
@@ -118,6 +119,7 @@ class Hub(msgspec.Struct, frozen=True):
     failures: Failures
     commands: Commands
     candidates: Admission
+    batches: AttemptBatches
     consoles: Consoles
     drain: HubDrain
     running: tuple[AbstractAsyncContextManager[object], ...]
@@ -181,6 +183,7 @@ def create_hub(
             gate=hub.gate,
             commands=hub.commands,
             candidates=hub.candidates,
+            batches=hub.batches,
             consoles=hub.consoles,
             site=site,
         ),
@@ -239,6 +242,7 @@ def _connect_parts(settings: HubSettings, limits: FailureLimits, timing: Timing)
         hellos=hellos,
     )
 
+    batches = AttemptBatches(engine, notifier, settings, tasks, slots=max(1, settings.pool_size // 3))
     feeds = Feeds(engine)
     commands = Commands(engine, notifier)
     consoles = Consoles(settings, engine, watch_engine, feeds, commands)
@@ -254,7 +258,8 @@ def _connect_parts(settings: HubSettings, limits: FailureLimits, timing: Timing)
     running = (stalls, *storing, PresencePoll(engine, feeds, presence), gossip, broadcast, listener, registry, consoles)
     drain = HubDrain(gate, registry, consoles, in_ms=settings.drain_ms)
     return Hub(
-        *(engine, watch_engine, notifier, ingest, gate, security, failures, commands, candidates, consoles, drain),
+        *(engine, watch_engine, notifier, ingest, gate, security, failures, commands, candidates, batches),
+        *(consoles, drain),
         running=running,
     )
 

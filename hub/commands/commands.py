@@ -17,10 +17,10 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.errors import Conflict, Forbidden, IdReused, NotFound, sqlstate_of
+from db.errors import Conflict, Forbidden, IdReused, NotFound, RequestError, sqlstate_of
 from db.idempotency import idempotent
 from db.queries import access
-from db.queries.attempts.end import Ending, end_attempt
+from db.queries.attempts.end import EndedAttempt, Ending, end_attempts
 from db.queries.attempts.waivers import waive_stream
 from db.queries.console import instructions
 from db.queries.console.board import WATCHING
@@ -192,8 +192,9 @@ async def _end(unit: Unit, principal: Principal, command: Command) -> Result:
     event = ServerEvent("ended", {"reason": reason, "by": str(principal.user_id)})
     ending = Ending(sources=transition.sources, target=transition.target, event=event, exam_id=command.exam_id)
     outcomes: dict[UUID, Outcome] = {}
+    results = await end_attempts(unit.conn, dict.fromkeys(sorted(named), ending), grading)
     for attempt_id in sorted(named):
-        outcomes[attempt_id], row = await _end_one(unit.conn, attempt_id, ending)
+        outcomes[attempt_id], row = _outcome_of_end(attempt_id, results[attempt_id])
         if row is not None:
             unit.feed(command.exam_id, [row])
             unit.audit(
@@ -224,14 +225,12 @@ async def _end(unit: Unit, principal: Principal, command: Command) -> Result:
     return Result(command.id, [outcomes[attempt_id] for attempt_id in named])
 
 
-async def _end_one(conn: AsyncConnection, attempt_id: UUID, ending: Ending) -> tuple[Outcome, Row | None]:
-    try:
-        ended = await end_attempt(conn, attempt_id, ending, grading)
-    except NotFound:
+def _outcome_of_end(attempt_id: UUID, ended: EndedAttempt | RequestError) -> tuple[Outcome, Row | None]:
+    if isinstance(ended, NotFound):
         detail = "This attempt does not belong to the exam."
         return Outcome(attempt_id=attempt_id, ok=False, code=ErrorCode.NOT_FOUND, detail=detail), None
-    except Conflict as error:
-        return Outcome(attempt_id=attempt_id, ok=False, code=ErrorCode.CONFLICT, detail=str(error)), None
+    if isinstance(ended, RequestError):
+        return Outcome(attempt_id=attempt_id, ok=False, code=ErrorCode.CONFLICT, detail=str(ended)), None
     if not ended.changed:
         detail, at = f"The attempt has already ended: {ended.status}.", ended.receipt.submitted_at
         return Outcome(attempt_id=attempt_id, ok=False, code=ErrorCode.CONFLICT, detail=detail, at=at), None

@@ -3,14 +3,16 @@
 Two readers at once become visible here. Never decides who is right: a student may change the machine or the network.
 """
 
+from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Uuid, bindparam, select, text
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, select, text
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.models import Connection, Exam, ExamAttempt
-from db.queries.events.system_events import ServerEvent, append_events
+from db.queries.events.system_events import ServerEvent, append_events, append_to_each
 from protocol.attempts import RUNNING
 
 READ_EVERY_S: Final = 60
@@ -31,6 +33,15 @@ _OPEN: Final = (
     .where(Connection.attempt_id == bindparam("attempt"), Connection.closed_at.is_(None))
     .order_by(Connection.generation.desc())
     .limit(1)
+)
+_OPEN_OF_EACH: Final = (
+    select(Connection.attempt_id, Connection.place)
+    .where(
+        Connection.attempt_id == any_(bindparam("attempts", type_=ARRAY(Uuid))),
+        Connection.closed_at.is_(None),
+    )
+    .ext(distinct_on(Connection.attempt_id))
+    .order_by(Connection.attempt_id, Connection.generation.desc())
 )
 _RECORDED: Final = text(
     """
@@ -67,10 +78,13 @@ async def record_read(conn: AsyncConnection, attempt_id: UUID, place: str) -> No
     await append_events(conn, attempt_id, [ServerEvent("paper_read", {"place": place}), *other])
 
 
-async def record_submission(conn: AsyncConnection, attempt_id: UUID, place: str) -> None:
-    """Record that the attempt was submitted from another place than the one that is connected, if it was."""
-    if other := await _find_other_place(conn, attempt_id, place):
-        await append_events(conn, attempt_id, other)
+async def record_submissions(conn: AsyncConnection, submitted: Mapping[UUID, str]) -> None:
+    """Record which attempts were submitted from another place than the one that is connected."""
+    if not submitted:
+        return
+    found = await conn.execute(_OPEN_OF_EACH, {"attempts": list(submitted)})
+    others = {row.attempt_id: _second_place(row.place, submitted[row.attempt_id]) for row in found}
+    await append_to_each(conn, {attempt_id: others[attempt_id] for attempt_id in sorted(others) if others[attempt_id]})
 
 
 async def record_answers(conn: AsyncConnection, attempt_id: UUID, place: str) -> None:
@@ -88,6 +102,10 @@ async def record_sign_in(conn: AsyncConnection, attempt_id: UUID, by: str, place
 async def _find_other_place(conn: AsyncConnection, attempt_id: UUID, place: str) -> list[ServerEvent]:
     """Return the event of a second place: one while the attempt's connection is open from another. Else nothing."""
     connected = (await conn.execute(_OPEN, {"attempt": attempt_id})).scalar_one_or_none()
+    return _second_place(connected, place)
+
+
+def _second_place(connected: str | None, place: str) -> list[ServerEvent]:
     if connected is None or connected == place:
         return []
     return [ServerEvent("second_place", {"place": place, "was": connected})]

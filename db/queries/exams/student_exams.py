@@ -3,13 +3,14 @@
 Never returns the exams of another student.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, and_, func, select, true
+from sqlalchemy import ARRAY, Row, Uuid, any_, bindparam, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import to_ms
@@ -68,6 +69,46 @@ _newest_policy: Final = (
 )
 
 
+_last: Final = (
+    select(ExamAttempt.id, ExamAttempt.status, ExamAttempt.deadline, ExamAttempt.notice)
+    .where(ExamAttempt.exam_id == Exam.id, ExamAttempt.student_id == ExamEnrollment.student_id)
+    .order_by(ExamAttempt.ix.desc())
+    .limit(1)
+    .lateral("last")
+)
+_ENROLLMENTS: Final = (
+    select(
+        Exam.id,
+        ExamEnrollment.student_id,
+        User.full_name.label("teacher"),
+        Exam.title,
+        Exam.subject,
+        Exam.topic,
+        Exam.description,
+        Exam.duration_minutes,
+        Exam.opens_at,
+        Exam.closes_at,
+        Exam.enable_monitoring,
+        Exam.kind,
+        Exam.enable_model,
+        _newest_policy.label("policy"),
+        _last.c.id.label("attempt_id"),
+        _last.c.status,
+        _last.c.deadline,
+        _last.c.notice,
+        func.now().label("now"),
+    )
+    .join(ExamEnrollment, ExamEnrollment.exam_id == Exam.id)
+    .join(User, User.id == Exam.creator_id)
+    .outerjoin(_last, true())
+    .where(ExamEnrollment.removed_at.is_(None), Exam.is_published)
+)
+_OF_EXAM: Final = _ENROLLMENTS.where(
+    Exam.id == bindparam("exam"),
+    ExamEnrollment.student_id == any_(bindparam("students", type_=ARRAY(Uuid))),
+)
+
+
 async def list_enrollments(
     conn: AsyncConnection,
     student_id: UUID,
@@ -80,43 +121,9 @@ async def list_enrollments(
 
     `only_exam` leaves out all others.
     """
-    last = (
-        select(ExamAttempt.id, ExamAttempt.status, ExamAttempt.deadline, ExamAttempt.notice)
-        .where(ExamAttempt.exam_id == Exam.id, ExamAttempt.student_id == student_id)
-        .order_by(ExamAttempt.ix.desc())
-        .limit(1)
-        .lateral("last")
-    )
     found = await conn.execute(
-        select(
-            Exam.id,
-            User.full_name.label("teacher"),
-            Exam.title,
-            Exam.subject,
-            Exam.topic,
-            Exam.description,
-            Exam.duration_minutes,
-            Exam.opens_at,
-            Exam.closes_at,
-            Exam.enable_monitoring,
-            Exam.kind,
-            Exam.enable_model,
-            _newest_policy.label("policy"),
-            last.c.id.label("attempt_id"),
-            last.c.status,
-            last.c.deadline,
-            last.c.notice,
-            func.now().label("now"),
-        )
-        .join(
-            ExamEnrollment,
-            and_(ExamEnrollment.exam_id == Exam.id, ExamEnrollment.student_id == student_id),
-        )
-        .join(User, User.id == Exam.creator_id)
-        .outerjoin(last, true())
-        .where(
-            ExamEnrollment.removed_at.is_(None),
-            Exam.is_published,
+        _ENROLLMENTS.where(
+            ExamEnrollment.student_id == student_id,
             true() if only_exam is None else Exam.id == only_exam,
             true() if after is None else Exam.id < after,
         )
@@ -124,6 +131,14 @@ async def list_enrollments(
         .limit(limit)
     )
     return [_enrolment(row) for row in found]
+
+
+async def read_enrollments(
+    conn: AsyncConnection, exam_id: UUID, student_ids: Collection[UUID]
+) -> dict[UUID, Enrollment]:
+    """Read a published exam as it is for each of these students, if they are on its roster."""
+    found = await conn.execute(_OF_EXAM, {"exam": exam_id, "students": list(student_ids)})
+    return {row.student_id: _enrolment(row) for row in found}
 
 
 def derive_state(

@@ -149,27 +149,28 @@ async def read_attempt_view(conn: AsyncConnection, attempt_id: UUID, owner: Owne
 
 
 class Submitter(msgspec.Struct, frozen=True):
-    """What a submission must know about its attempt: the names of the items, and whether it is monitored.
+    """What a submission must know about its attempt: its exam, and whether it is monitored.
 
     `is_unobserved`: monitored, no client of it ever connected, and no invigilator has waived that.
     """
 
-    items: frozenset[str]
+    exam_id: UUID
     is_monitored: bool
     is_unobserved: bool
 
 
 async def read_submitter(conn: AsyncConnection, attempt_id: UUID, owner: Owner) -> Submitter:
     """Read what a submission must know about an attempt of its owner. Raises NotFound."""
-    items = await list_item_names(conn, attempt_id, owner)
     found = await conn.execute(
-        select(Exam.enable_monitoring, ExamAttempt.generation, ExamAttempt.waived_at)
+        select(Exam.id, Exam.enable_monitoring, ExamAttempt.generation, ExamAttempt.waived_at)
         .join(Exam, Exam.id == ExamAttempt.exam_id)
-        .where(ExamAttempt.id == attempt_id)
+        .where(ExamAttempt.id == attempt_id, owner.owns())
     )
-    row = found.one()
+    row = found.one_or_none()
+    if row is None:
+        raise NotFound(f"You have no attempt {attempt_id}.")
     is_unobserved = row.enable_monitoring and row.generation == 0 and row.waived_at is None
-    return Submitter(frozenset(items), row.enable_monitoring, is_unobserved)
+    return Submitter(row.id, row.enable_monitoring, is_unobserved)
 
 
 async def list_item_names(conn: AsyncConnection, attempt_id: UUID, owner: Owner) -> set[str]:

@@ -8,24 +8,21 @@ from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_200_OK
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.clock import to_ms
 from db.errors import Conflict, Forbidden, NotFound, NoticeChanged, NotOpen
-from db.notify import Notifier
-from db.queries.attempts import start
 from db.queries.exams import student_exams
 from db.queries.exams.student_exams import Enrollment, EnrolmentState, OwnAttempt
 from db.queries.retention.worker_settings import DataSettings
-from db.unit import change
 from hub.auth.guards import BEARER, Principal, attempt_place
-from hub.errors import Expired, Invalid, Unauthenticated, problems
+from hub.errors import Busy, Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from hub.rest.student import notices
+from hub.rest.student.batches import AttemptBatches, StartRequest
 from hub.settings import HubSettings
 from judgement.notice import Notice
-from judgement.rules import RULEBOOK_VERSION
 from protocol.attempts import ExamKind, ShownStatus, show_status
 
 
@@ -94,13 +91,12 @@ async def list_enrolments(
     status_code=HTTP_200_OK,
     summary="Start or resume an exam",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict, NotOpen, NoticeChanged),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict, NotOpen, NoticeChanged, Busy),
 )
 async def start_attempt(
     request: AnyRequest,
     exam_id: FromPath[UUID],
-    engine: NamedDependency[AsyncEngine],
-    notifier: NamedDependency[Notifier],
+    batches: NamedDependency[AttemptBatches],
     settings: NamedDependency[HubSettings],
     principal: NamedDependency[Principal],
     data: JSONBody[Start | None] = None,
@@ -113,37 +109,16 @@ async def start_attempt(
         raise Forbidden("Sign in with your exam code to take an exam.")
     if not principal.may_take(exam_id):
         raise NotFound(f"You have no exam {exam_id}.")
-    acknowledged = None if data is None else data.notice
-    async with change(engine, notifier) as unit:
-        shown = await _check_notice(unit.conn, exam_id, principal, settings, acknowledged)
-        opened = await start.start_attempt(
-            unit.conn,
-            exam_id,
-            principal.user_id,
-            rulebook_version=RULEBOOK_VERSION,
-            notice=None if shown is None else shown.version,
-            notice_body=None if shown is None else msgspec.to_builtins(shown),
+    opened = await batches.start(
+        exam_id,
+        principal.user_id,
+        StartRequest(
+            acknowledged=None if data is None else data.notice,
             place_of=lambda attempt_id: attempt_place(request, attempt_id, settings.keys.data),
-        )
-        if opened.row is not None:
-            unit.feed(exam_id, [opened.row])
+        ),
+    )
     deadline = None if opened.deadline is None else to_ms(opened.deadline)
     return Started(opened.attempt_id, show_status(opened.status), deadline, to_ms(opened.now))
-
-
-async def _check_notice(
-    conn: AsyncConnection, exam_id: UUID, principal: Principal, settings: HubSettings, acknowledged: int | None
-) -> Notice | None:
-    """Return the notice that the student acknowledges now; None if it is not the one that is shown.
-
-    Raises NoticeChanged.
-    """
-    found = await student_exams.list_enrollments(conn, principal.user_id, only_exam=exam_id, limit=1)
-    if not found:
-        return None
-    notice = notices.notice_of(found[0], await notices.read_settings(conn, settings))
-    notices.check_notice(found[0], notice, acknowledged)
-    return notice if acknowledged == notice.version else None
 
 
 def _view(enrolment: Enrollment, data: DataSettings) -> EnrolmentView:

@@ -13,20 +13,17 @@ from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import Conflict, Forbidden, NotFound
-from db.notify import Notifier
-from db.queries.attempts import places
 from db.queries.attempts.answers import SubmittedAnswer
-from db.queries.attempts.end import Ending, Receipt, end_attempt
+from db.queries.attempts.end import Ending, Receipt
 from db.queries.events.system_events import ServerEvent
 from db.queries.student import attempt_view
 from db.queries.student.attempt_view import Owner, Submitter
-from db.unit import change
 from hub.auth.guards import BEARER, Principal, attempt_place
-from hub.errors import Expired, Invalid, Unauthenticated, problems
+from hub.errors import Busy, Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest
 from hub.rest.http.bodies import LARGE_BYTES
+from hub.rest.student.batches import AttemptBatches, HandIn
 from hub.settings import HubSettings
-from judgement import grading
 from judgement.attempts import Action, transition_of
 from protocol.events import Event, to_entry
 from protocol.limits import ITEM_CHARS, SEQ_MAX
@@ -58,14 +55,14 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     status_code=HTTP_200_OK,
     summary="Submit an attempt",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict, Busy),
     request_max_body_size=LARGE_BYTES,
 )
 async def submit(
     request: AnyRequest,
     attempt_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
-    notifier: NamedDependency[Notifier],
+    batches: NamedDependency[AttemptBatches],
     settings: NamedDependency[HubSettings],
     principal: NamedDependency[Principal],
     data: JSONBody[Submission | None] = None,
@@ -79,19 +76,14 @@ async def submit(
     owner = Owner(principal.user_id, principal.exam_id, principal.may_sit)
     async with engine.connect() as conn:
         submitter = await attempt_view.read_submitter(conn, attempt_id, owner)
-    given = await asyncio.to_thread(_read_answers, submission.answers, submitter.items)
+        items = await attempt_view.list_item_names(conn, attempt_id, owner) if submission.answers else set()
+        stream, last = submission.stream, submission.last_seq
+        is_stored = stream is None or await attempt_view.is_stored(conn, attempt_id, stream, last)
+    given = await asyncio.to_thread(_read_answers, submission.answers, items) if submission.answers else []
     place = attempt_place(request, attempt_id, settings.keys.data) if submitter.is_monitored else None
-    await wait_until_stored(engine, attempt_id, submission)
-    async with change(engine, notifier) as unit:
-        ended = await end_attempt(unit.conn, attempt_id, _ending(owner, given, submitter, place), grading)
-        if place is not None and ended.changed:
-            await places.record_submission(unit.conn, attempt_id, place)
-        if ended.row is not None:
-            unit.feed(ended.exam_id, [ended.row])
-        if ended.changed:
-            unit.notify_attempts([attempt_id])
-            unit.enqueue_analysis([attempt_id])
-    return ended.receipt
+    if not is_stored:
+        await wait_until_stored(engine, attempt_id, submission)
+    return await batches.hand_in(submitter.exam_id, attempt_id, HandIn(_ending(owner, given, submitter, place), place))
 
 
 def _ending(owner: Owner, given: Sequence[SubmittedAnswer], submitter: Submitter, place: str | None) -> Ending:

@@ -25,7 +25,7 @@ async def test_another_place_than_that_of_the_open_connection_is_a_second_one(co
     [candidate] = await make_candidates(conn)
     opening = await connect(conn, candidate, HUB, place="here")
     await places.record_read(conn, candidate.attempt_id, "here")
-    await places.record_submission(conn, candidate.attempt_id, "there")
+    await places.record_submissions(conn, {candidate.attempt_id: "there"})
     await disconnect(conn, candidate, opening.generation)
     await places.record_read(conn, candidate.attempt_id, "elsewhere")
     events = await system_events(conn, candidate.attempt_id)
