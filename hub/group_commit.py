@@ -31,7 +31,7 @@ GATHER_S: Final = 0.03
 WAITING: Final = 10_000
 """The most requests of one group that wait."""
 
-ANSWER_S: Final = 8.0
+ANSWER_S: Final = 4.0
 """After this time a caller is told to send the request again. It is still carried out."""
 
 

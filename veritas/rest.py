@@ -6,6 +6,7 @@ Uses only what the public documentation describes. Never logs or shows a passwor
 import asyncio
 import time
 from collections.abc import Sequence
+from random import Random
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeVar
 from urllib.parse import urlsplit, urlunsplit
@@ -14,6 +15,7 @@ from uuid import UUID, uuid4
 import httpx
 import msgspec
 
+from protocol.backoff import Backoff
 from veritas.client import USER_AGENT, Access
 from veritas.client.reconnect import RENEW_BEFORE_MS
 from veritas.errors import VeritasError
@@ -25,6 +27,7 @@ OUTAGE_S: Final = 60.0
 """How long a request is retried once a hub has answered before: the hub is probably restarting."""
 
 _PAUSE_S: Final = 0.25
+_PAUSE_MAX_S: Final = 2.0
 _TIMEOUT: Final = httpx.Timeout(10.0, connect=4.0, pool=60.0)
 _CONNECTIONS: Final = httpx.Limits(max_connections=64, max_keepalive_connections=64)
 _RENEW_BEFORE_MS: Final = RENEW_BEFORE_MS + 30_000
@@ -130,10 +133,12 @@ def socket_url(base_url: str, path: str) -> str:
 class Rest:
     """One service at one or several addresses; uses one until it is away. Use it as `async with`.
 
-    `patience_s` is how long a request is retried before any hub has answered.
+    `patience_s` is how long a request is retried before any hub has answered. Pauses between tries are random.
     """
 
-    def __init__(self, base_url: str | Sequence[str], *, patience_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self, base_url: str | Sequence[str], *, patience_s: float = PATIENCE_S, random: Random | None = None
+    ) -> None:
         base_urls = [base_url] if isinstance(base_url, str) else base_url
         for url in base_urls:
             if urlsplit(url).scheme not in ("http", "https"):
@@ -143,6 +148,7 @@ class Rest:
         """Proxy setting for its sockets."""
         self._at = 0
         self._patience_s = patience_s
+        self._random = random or Random()  # noqa: S311 - spreads retries, guards nothing
         self._http = httpx.AsyncClient(
             headers={"User-Agent": USER_AGENT},
             timeout=_TIMEOUT,
@@ -191,6 +197,8 @@ class Rest:
     async def _retry(self, method: str, path: str, body: Any, shape: type[_T], token: str | None) -> _T:
         begun_s = time.monotonic()
         away: set[str] = set()
+        # Programs that were refused together must not come back together.
+        backoff = Backoff(_PAUSE_S, _PAUSE_MAX_S, jitter=self._random.uniform)
         key = None if method == "GET" else str(uuid4())
         while True:
             base_url = self.base_url
@@ -203,7 +211,7 @@ class Rest:
             self._use_next(base_url)
             if len(away) == len(self.base_urls):
                 away.clear()
-                await asyncio.sleep(_PAUSE_S)
+                await asyncio.sleep(backoff.next_s())
 
     def _use_next(self, base_url: str) -> None:
         """Use the next address, unless another request has already switched."""

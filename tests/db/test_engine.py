@@ -87,3 +87,18 @@ async def test_what_fails_in_a_callback_is_logged_as_an_error_also_for_a_lost_co
     loop.set_exception_handler(None)
     assert noted == []
     assert len(caplog.records) == 1
+
+
+async def test_a_pooled_connection_that_postgresql_closed_is_replaced(engine: AsyncEngine) -> None:
+    closed = asyncio.Event()
+    async with engine.connect() as other:
+        async with engine.connect() as conn:
+            old = (await conn.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+            driver = (await conn.get_raw_connection()).driver_connection
+            assert driver is not None
+            driver.add_termination_listener(lambda _: closed.set())
+        await other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": old})
+        async with asyncio.timeout(5):
+            await closed.wait()
+        async with engine.connect() as conn:
+            assert (await conn.execute(text("SELECT pg_backend_pid()"))).scalar_one() != old

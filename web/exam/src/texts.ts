@@ -205,6 +205,7 @@ export const handInTexts = {
     no: "",
     saving: "Saving your last answers…",
     sending: "Handing in…",
+    waiting: "Handing in… Many students are handing in right now. Keep this page open.",
     retrying: "The server cannot be reached. Keep this page open. We will try again until it works.",
   },
   allAnswered: (n: number) => {

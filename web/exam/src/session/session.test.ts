@@ -206,9 +206,28 @@ describe("handing in", () => {
     const done = session.handIn();
     await vi.advanceTimersByTimeAsync(0);
     expect(session.handingIn.value).toBe("retrying");
-    await vi.advanceTimersByTimeAsync(3_000);
+    await vi.advanceTimersByTimeAsync(4_500);
     await done;
     expect(api.post).toHaveBeenCalledTimes(2);
+  });
+
+  test.each([
+    [0, 1_000],
+    [0.5, 2_000],
+    [0.99, 2_980],
+  ])("a busy server is no failure: it waits a random part of the named pause (%d)", async (random, pauseMs) => {
+    const session = new ExamSession(api as unknown as Api, attemptOf(), () => random);
+    api.post.mockRejectedValueOnce(new Problem(503, "busy", "Busy", "", [], 2_000)).mockResolvedValue({ hash: "h" });
+    const done = session.handIn();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(session.handingIn.value).toBe("waiting");
+    await vi.advanceTimersByTimeAsync(pauseMs - 1);
+    expect(api.post).toHaveBeenCalledTimes(1);
+    await vi.advanceTimersByTimeAsync(1);
+    await done;
+    expect(api.post).toHaveBeenCalledTimes(2);
+    expect(session.isOver.value).toBe(true);
+    session.leave();
   });
 
   test("ends quietly when the attempt is over already, and reports any other refusal", async () => {

@@ -2,7 +2,7 @@
 // only as recorded events or with the submission. It must never say that something is saved before it is.
 import { batch, computed, signal } from "@preact/signals";
 import { deliverStored, type Instruct, type Json, type RestoredAnswer, start, type Status } from "@veritas/proctor";
-import { type Api, Problem } from "@veritas/shared/api.ts";
+import { type Api, isTemporary, Problem } from "@veritas/shared/api.ts";
 import { own } from "@veritas/shared/lookup/own.ts";
 import { socketUrl, ticketSource } from "@veritas/shared/socket/ticket.ts";
 import { tabStorage } from "@veritas/shared/storage/storage.ts";
@@ -16,6 +16,7 @@ const MAX_DELAY_MS = 2_000;
 /** The latest time without a connection: drafts then stay on the device, whose storage is limited. */
 const OFFLINE_MAX_DELAY_MS = 10_000;
 const DRAIN_MS = 10_000;
+/** The mean pause between two tries to hand in, unless the server names another one. */
 const RETRY_MS = 3_000;
 const POLL_MS = 2_000;
 
@@ -25,7 +26,7 @@ export interface Message {
   at: number;
 }
 
-export type HandingIn = "no" | "saving" | "sending" | "retrying";
+export type HandingIn = "no" | "saving" | "sending" | "waiting" | "retrying";
 
 interface Change {
   value: Json;
@@ -76,6 +77,7 @@ export class ExamSession {
   constructor(
     private readonly api: Api,
     attempt: AttemptView,
+    private readonly random: () => number = Math.random,
   ) {
     this.attempt = signal(attempt);
     this.answers.value = savedValues(attempt.answers);
@@ -183,15 +185,15 @@ export class ExamSession {
     this.handingIn.value = "saving";
     const isDrained = await this.proctor.drained(DRAIN_MS);
     while (!this.leaving.signal.aborted) {
-      if (this.handingIn.value !== "retrying") this.handingIn.value = "sending";
+      if (this.handingIn.value === "saving") this.handingIn.value = "sending";
       try {
         this.receipt.value = await this.submit(isDrained);
         await this.reload();
         break;
       } catch (error) {
         if (isRefusal(error)) return this.refused(error);
-        this.handingIn.value = "retrying";
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        this.handingIn.value = isTemporary(error) && error instanceof Problem ? "waiting" : "retrying";
+        await new Promise((resolve) => setTimeout(resolve, this.retryPause(error)));
       }
     }
     this.handingIn.value = "no";
@@ -254,6 +256,12 @@ export class ExamSession {
     const item = this.attempt.value.items[this.at.value];
     this.openedMs = performance.now();
     if (item) this.proctor.record("item_opened", { item: item.item });
+  }
+
+  /** Between half and one and a half of the pause: a class that hands in together must not come back together. */
+  private retryPause(error: unknown): number {
+    const mean = (error instanceof Problem ? error.retryMs : null) ?? RETRY_MS;
+    return mean * (0.5 + this.random());
   }
 
   private submit(isDrained: boolean): Promise<Receipt> {

@@ -47,6 +47,8 @@ test("handing in closes the dialog, and shows what it waits for", async () => {
   await vi.waitFor(() => expect(onClose).toHaveBeenCalledOnce());
   update(() => (session.handingIn.value = "retrying"));
   expect(root.textContent).toContain("The server cannot be reached. Keep this page open");
+  update(() => (session.handingIn.value = "waiting"));
+  expect(root.textContent).toContain("Handing in… Many students are handing in right now.");
   click(root, "Hand in now");
   expect(session.handIn).toHaveBeenCalledOnce();
 });
