@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 _R = TypeVar("_R")
 _T = TypeVar("_T")
 
-BATCH: Final = 100
+BATCH: Final = 50
 """The most requests of one transaction."""
 
 GATHER_S: Final = 0.03

@@ -175,6 +175,6 @@ def test_the_queue_of_a_group_is_bounded() -> None:
             with pytest.raises(Busy):
                 await commits.run(GROUP, uuid4(), "c")
             table.gate.set()
-            assert await asyncio.gather(first, second) == ["A", "B"]
+            assert [await first, await second] == ["A", "B"]
 
     run(scenario())

@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
+    LargeBinary,
     Uuid,
     and_,
     any_,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal,
     or_,
     select,
     update,
@@ -159,8 +161,9 @@ async def open_session(
 
     `agent` is the browser in words, `place` a keyed hash of the address.
     """
-    await conn.execute(
-        insert(UserSession).values(
+    opened = (
+        insert(UserSession)
+        .values(
             id=session,
             user_id=user_id,
             exam_id=exam_id,
@@ -169,8 +172,11 @@ async def open_session(
             agent=agent,
             place=place,
         )
+        .returning(UserSession.id)
+        .cte("opened")
     )
-    await _add_token(conn, uuid7(), session, token_hash)
+    token = select(literal(uuid7(), Uuid), literal(token_hash, LargeBinary), opened.c.id)
+    await conn.execute(insert(RefreshToken).from_select(["id", "hash", "family"], token))
 
 
 async def read_session(conn: AsyncConnection, session: UUID) -> Session | None:
