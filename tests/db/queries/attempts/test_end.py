@@ -11,14 +11,17 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 from sqlalchemy import Row, select, update
+from sqlalchemy import event as sql_event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import Conflict, NotFound
 from db.models import AttemptGrade, BehaviorAnalysis, ExamAttempt
 from db.queries import feed
 from db.queries.attempts.answers import SubmittedAnswer, list_revisions
+from db.queries.attempts.end import EndedAttempt, end_attempts
 from db.queries.attempts.start import start_attempt
 from db.queries.console import board
+from judgement import grading
 from judgement.attempts import Action
 from protocol.attempts import AttemptStatus
 from protocol.console import AttemptRow
@@ -230,3 +233,50 @@ async def test_how_long_it_took_is_stored(conn: AsyncConnection) -> None:
     await conn.execute(update(ExamAttempt).values(started_at=ExamAttempt.started_at - timedelta(seconds=90)))
     await end(conn, seeded)
     assert 90 <= (await read(conn, seeded)).duration_seconds <= 95
+
+
+async def test_many_attempts_end_together_and_each_has_its_own_outcome(conn: AsyncConnection) -> None:
+    answered, answering, ended, paused, strange = [await seed_attempt(conn) for _ in range(5)]
+    await answer(conn, answered, "a", "x", 1_000)
+    await answer(conn, answering, "a", "y", 1_000)
+    before = await end(conn, ended)
+    await conn.execute(
+        update(ExamAttempt).where(ExamAttempt.id == paused.attempt_id).values(status=AttemptStatus.ABANDONED)
+    )
+    how = {one.attempt_id: ending() for one in (answered, ended, paused)}
+    how[answering.attempt_id] = ending(answers=[SubmittedAnswer("a", "x"), SubmittedAnswer("c", "9,81")])
+    how[strange.attempt_id] = ending(student_id=answered.student_id)
+    outcomes = await end_attempts(conn, how, grading)
+    assert isinstance(outcomes[paused.attempt_id], Conflict)
+    assert isinstance(outcomes[strange.attempt_id], NotFound)
+    again = outcomes[ended.attempt_id]
+    assert isinstance(again, EndedAttempt)
+    assert (again.receipt, again.changed) == (before.receipt, False)
+    for seeded, score, answers, events in ((answered, 2, 1, 1), (answering, 7, 2, 1)):
+        outcome = outcomes[seeded.attempt_id]
+        assert isinstance(outcome, EndedAttempt)
+        assert (outcome.receipt.answers, outcome.receipt.events) == (answers, events)
+        assert outcome.receipt.streams == {seeded.stream_id: 1}
+        assert (await read(conn, seeded)).score == score
+        assert [event for event, _ in await system_events(conn, seeded.attempt_id)][-1] == "submitted"
+    assert (await read(conn, strange)).receipt is None
+
+
+async def test_a_batch_executes_as_many_statements_as_one(engine: AsyncEngine) -> None:
+    statements: list[str] = []
+
+    def note(_conn: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    counts = []
+    sql_event.listen(engine.sync_engine, "before_cursor_execute", note)
+    for size in (1, 7):
+        async with engine.begin() as conn:
+            seeded = [await seed_attempt(conn) for _ in range(size)]
+            statements.clear()
+            await end_attempts(conn, {one.attempt_id: ending() for one in seeded}, grading)
+        # Each of these attempts is of its own exam, whose items are read once.
+        counts.append(len(statements) - size)
+    sql_event.remove(engine.sync_engine, "before_cursor_execute", note)
+    assert counts[0] == counts[1]
+    assert 0 < counts[0] < 15

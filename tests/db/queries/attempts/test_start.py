@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from db.clock import to_ms
 from db.errors import Conflict, NotFound, NotOpen
 from db.models import AnalysisCursor, Exam, ExamAttempt, ExamEnrollment, ExamPolicy
-from db.queries.attempts.start import StartedAttempt, read_attempt, start_attempt
+from db.queries.attempts.start import StartedAttempt, Starter, read_attempt, start_attempt, start_attempts
 from db.queries.retention import removal
 from judgement.attempts import Action, next_status, transition_of
 from protocol.attempts import RUNNING, AttemptStatus
@@ -182,3 +182,28 @@ async def test_an_attempt_starts_as_in_the_table_of_transitions(conn: AsyncConne
     opened = await start_attempt(conn, exam_id, student, rulebook_version=1)
     assert opened.status == next_status(None, Action.START)
     assert frozenset({opened.status}) == transition_of(Action.START).sources
+
+
+async def test_a_class_that_starts_together_gets_one_attempt_each(conn: AsyncConnection) -> None:
+    exam_id, (running, done, *new) = await enrolled(conn, students=5)
+    first = await start_attempt(conn, exam_id, running, rulebook_version=1)
+    over = await start_attempt(conn, exam_id, done, rulebook_version=1)
+    await conn.execute(
+        update(ExamAttempt).where(ExamAttempt.id == over.attempt_id).values(status=AttemptStatus.SUBMITTED)
+    )
+    stranger = await factories.make_user(conn)
+    starters = [Starter(student, notice=3) for student in (running, stranger, *new, done)]
+    outcomes = await start_attempts(conn, exam_id, starters, rulebook_version=1)
+    resumed = outcomes[running]
+    assert isinstance(resumed, StartedAttempt)
+    assert (resumed.attempt_id, resumed.row) == (first.attempt_id, None)
+    assert isinstance(outcomes[stranger], NotFound)
+    assert isinstance(outcomes[done], Conflict)
+    started = [outcomes[student] for student in new]
+    assert [one.ix for one in started if isinstance(one, StartedAttempt)] == [3, 4, 5]
+    for one in (*started, resumed):
+        assert isinstance(one, StartedAttempt)
+        assert [event for event, _ in await system_events(conn, one.attempt_id)] == [
+            "attempt_started",
+            "notice_acknowledged",
+        ]
