@@ -265,18 +265,18 @@ async def test_many_attempts_end_together_and_each_has_its_own_outcome(conn: Asy
 async def test_a_batch_executes_as_many_statements_as_one(engine: AsyncEngine) -> None:
     statements: list[str] = []
 
-    def note(_conn: object, _cursor: object, statement: str, *_: object) -> None:
+    def note(_conn: object, _cursor: object, statement: str, _parameters: object, *_: object) -> None:
         statements.append(statement)
 
     counts = []
-    sql_event.listen(engine.sync_engine, "before_cursor_execute", note)
     for size in (1, 7):
         async with engine.begin() as conn:
             seeded = [await seed_attempt(conn) for _ in range(size)]
+            assert conn.sync_connection is not None
             statements.clear()
+            sql_event.listen(conn.sync_connection, "before_cursor_execute", note)
             await end_attempts(conn, {one.attempt_id: ending() for one in seeded}, grading)
         # Each of these attempts is of its own exam, whose items are read once.
         counts.append(len(statements) - size)
-    sql_event.remove(engine.sync_engine, "before_cursor_execute", note)
     assert counts[0] == counts[1]
     assert 0 < counts[0] < 15
