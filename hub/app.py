@@ -146,8 +146,7 @@ def create_hub(
     timing: Timing = TIMING,
 ) -> tuple[Litestar, HubDrain]:
     """Build a hub and its drain, for a server that drains it before the end of its lifespan."""
-    site = site or Site(DIST)
-    hub = _connect_parts(settings, limits or FailureLimits(), timing)
+    hub, site = _connect_parts(settings, limits or FailureLimits(), timing), site or Site(DIST)
     passwords = passwords or Passwords(settings.bcrypt_cost, threads=settings.bcrypt_threads)
 
     @asynccontextmanager

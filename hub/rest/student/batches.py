@@ -1,4 +1,4 @@
-"""Start and hand in attempts, those of one exam together (`hub/group_commit.py`).
+"""Start and hand in attempts, those of one exam together (`hub/rest/student/group_commit.py`).
 
 Starting or handing in again is harmless: both are idempotent. Never decides how an attempt may end.
 """
@@ -18,7 +18,7 @@ from db.queries.attempts.end import EndedAttempt, Ending, Receipt, end_attempts
 from db.queries.attempts.start import StartedAttempt, Starter, start_attempts
 from db.queries.exams import student_exams
 from db.unit import change
-from hub.group_commit import GroupCommit
+from hub.rest.student.group_commit import GroupCommit
 from hub.rest.student import notices
 from hub.settings import HubSettings
 from hub.tasks import DetachedTasks

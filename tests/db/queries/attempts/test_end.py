@@ -276,7 +276,7 @@ async def test_a_batch_executes_as_many_statements_as_one(engine: AsyncEngine) -
             statements.clear()
             sql_event.listen(conn.sync_connection, "before_cursor_execute", note)
             await end_attempts(conn, {one.attempt_id: ending() for one in seeded}, grading)
-        # Each of these attempts is of its own exam, whose items are read once.
+        # Each of these attempts is of another exam, whose items are read once.
         counts.append(len(statements) - size)
     assert counts[0] == counts[1]
     assert 0 < counts[0] < 15

@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from db.errors import Conflict, RequestError
 from hub.errors import Busy
-from hub.group_commit import BATCH, GroupCommit
+from hub.rest.student.group_commit import BATCH, GroupCommit
 from hub.tasks import DetachedTasks
 from tests.virtual_time import run
 
