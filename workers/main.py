@@ -76,12 +76,14 @@ class Parts:
         views = summary_views.SummaryViews(engine)
         analyst = Analyst(engine, notifier, evaluator, views)
         sweep_s = settings.sweep_ms / 1000
+        analyses = _periodic("analyses", sweep_s, analyst.poll)
+        analyst.on_job = analyses.wake
         expire = partial(instruction_expiry.expire_instructions, engine, notifier)
         self.jobs |= {EVALUATE: evaluator.handle, ANALYZE: analyst.handle}
         self._ending += [evaluator.finish, analyst.finish]
         self.tasks += [
             _periodic("sweep", sweep_s, Sweep(engine, evaluator).run),
-            _periodic("analyses", sweep_s, analyst.poll),
+            analyses,
             _periodic("views", summary_views.EVERY_S, views.keep_fresh),
             _periodic("coverage", coverage.EVERY_S, coverage.CoverageUpdater(engine, notifier).poll),
             _periodic("absences", lost_connections.EVERY_S, lost_connections.LostConnectionDetector(engine).poll),

@@ -2,11 +2,11 @@
 
 One transaction has the analysis, the values beside the attempt's scores, the student's figures and the feed rows. The
 rows of `behavior_analysis` that are due say what is to be done, so a process that ends early loses nothing, and a job
-only says where to start. The model's summary is enqueued here and written elsewhere.
+only says that there are some. The model's summary is enqueued here and written elsewhere.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
@@ -15,7 +15,6 @@ import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.errors import AWAY
 from db.notify import Notifier
 from db.queries.analysis import analyses, drafts
 from db.queries.analysis.analyses import AnalysisResult, AnalysisTexts, AttemptFlags, ClaimedAnalysis
@@ -76,20 +75,21 @@ class Analyst:
         self._supported = frozenset(rulebooks)
         self._score = partial(score_attempt, rulebooks=rulebooks)
         self._is_finishing = False
-        self._turn = asyncio.Lock()
+        self.on_job: Callable[[], None] = lambda: None
+        """Called for each job: wakes the task that runs `poll`."""
 
     def finish(self) -> None:
         """Stop after the transactions that are running."""
         self._is_finishing = True
 
     async def handle(self, _ctx: object, payload: object) -> None:
-        """Run the job `protocol.jobs.ANALYZE`. Raises msgspec.ValidationError if the payload does not fit."""
-        job = msgspec.convert(payload, Analyze)
-        try:
-            await self.analyze(job.attempts)
-        except AWAY as error:
-            # No retry of the job: the next poll finds these attempts.
-            log.warning("analysis postponed", attempts=len(job.attempts), error=type(error).__name__)
+        """Run the job `protocol.jobs.ANALYZE`: wake the poll, which finds what is due.
+
+        When a hall hands in, jobs that analyze would delay the jobs of those who still write. Raises
+        msgspec.ValidationError if the payload does not fit.
+        """
+        msgspec.convert(payload, Analyze)
+        self.on_job()
 
     async def poll(self) -> None:
         """Make all analyses that are due. Raises AWAY errors."""
@@ -116,14 +116,11 @@ class Analyst:
         for attempt_id in attempts:
             if self._is_finishing:
                 break
-            # One at a time, and in fair turns: a lone analysis does not wait for all that ended with the bell.
-            async with self._turn:
-                is_done = await self._analyze_or_fail(attempt_id)
-                if len(attempts) > 1:
-                    await asyncio.sleep(REST_S)
-            if is_done:
+            if await self._analyze_or_fail(attempt_id):
                 metrics.ANALYSES.labels(outcome="done").inc()
                 self._views.touch()
+            if len(attempts) > 1:
+                await asyncio.sleep(REST_S)
 
     async def _analyze_or_fail(self, attempt_id: UUID) -> bool:
         """Analyze one attempt. If its own data make that fail, count the failure and try again later."""

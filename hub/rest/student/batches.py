@@ -18,8 +18,8 @@ from db.queries.attempts.end import EndedAttempt, Ending, Receipt, end_attempts
 from db.queries.attempts.start import StartedAttempt, Starter, start_attempts
 from db.queries.exams import student_exams
 from db.unit import change
-from hub.rest.student.group_commit import GroupCommit
 from hub.rest.student import notices
+from hub.rest.student.group_commit import GroupCommit
 from hub.settings import HubSettings
 from hub.tasks import DetachedTasks
 from judgement import grading

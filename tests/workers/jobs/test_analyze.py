@@ -162,12 +162,15 @@ async def test_two_workers_at_once_analyze_once(
     await other.dispose()
 
 
-async def test_a_job_names_attempts_and_the_poll_needs_no_job(engine: AsyncEngine, analyst: Analyst) -> None:
-    named, swept = await sit_and_end(engine), await sit_and_end(engine)
-    await analyst.handle(None, msgspec.to_builtins(Analyze([named.attempt_id])))
-    assert [(await read(engine, seeded)).state for seeded in (named, swept)] == ["done", "pending"]
+async def test_a_job_wakes_the_poll_and_the_poll_needs_no_job(engine: AsyncEngine, analyst: Analyst) -> None:
+    woken: list[str] = []
+    analyst.on_job = lambda: woken.append("woken")
+    seeded = await sit_and_end(engine)
+    await analyst.handle(None, msgspec.to_builtins(Analyze([seeded.attempt_id])))
+    assert woken == ["woken"]
+    assert (await read(engine, seeded)).state == "pending"
     await analyst.poll()
-    assert (await read(engine, swept)).state == "done"
+    assert (await read(engine, seeded)).state == "done"
 
 
 async def test_a_running_attempt_is_not_analyzed(engine: AsyncEngine, analyst: Analyst) -> None:
