@@ -5,8 +5,8 @@ kept.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Mapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from typing import Any, Final, cast
 
 import msgspec
 import structlog
@@ -32,6 +32,14 @@ JOB_LIFE_S: Final = 60
 JOB_LIMIT_S: Final = 60
 LLM_JOB_LIMIT_S: Final = 900
 POLL_S: Final = 0.02
+"""While jobs run, how often a worker looks for further ones."""
+
+IDLE_POLL_S: Final = 1
+"""While none runs, a worker waits for the signal of an enqueued job, and looks without one after this time."""
+
+SIGNAL: Final = ":signal"
+"""The suffix of the key with which a queue signals that it has jobs."""
+
 CLOSE_S: Final = 0.5
 
 RETRIES: Final = 25
@@ -70,7 +78,26 @@ async def enqueue(redis: ArqRedis, name: str, payloads: Collection[object], *, q
     """Enqueue one job for each payload, and delete the oldest jobs of a queue that is too long."""
     for payload in payloads:
         await redis.enqueue_job(name, payload, _queue_name=queue, _expires=JOB_LIFE_S)
-    await redis.zremrangebyrank(queue, 0, -jobs_max - 1)
+    async with redis.pipeline(transaction=False) as pipe:
+        pipe.zremrangebyrank(queue, 0, -jobs_max - 1)
+        pipe.lpush(queue + SIGNAL, b"")
+        # One signal is enough for one worker; a worker that runs jobs looks for further ones without it.
+        pipe.ltrim(queue + SIGNAL, 0, 0)
+        await pipe.execute()
+
+
+class SignalledWorker(Worker):
+    """An arq worker that waits for a signal while it has no job, where arq asks Redis fifty times a second."""
+
+    async def main(self) -> None:
+        """Run jobs without end. Raises the errors of Redis."""
+        self.ctx["redis"] = self.pool
+        while True:
+            await self._poll_iteration()
+            if self.tasks:
+                await asyncio.sleep(self.poll_delay_s)
+            else:
+                await cast("Awaitable[object]", self.pool.blpop([self.queue_name + SIGNAL], timeout=IDLE_POLL_S))
 
 
 def build_worker(
@@ -81,7 +108,7 @@ def build_worker(
     queue: str = QUEUE,
     limit_s: int = JOB_LIMIT_S,
     retries: int = RETRIES,
-) -> Worker:
+) -> SignalledWorker:
     """Build an arq worker for these jobs, by name. A handler gets arq's context and the payload as plain values.
 
     It survives an outage of Redis of about ten seconds. After that `main()` raises, and you build a new worker. It
@@ -94,7 +121,7 @@ def build_worker(
         retry=Retry(ExponentialBackoff(cap=0.5, base=0.02), retries),
         retry_on_error=[RedisConnectionError, RedisTimeoutError, ConnectionError, OSError],
     )
-    return Worker(
+    return SignalledWorker(
         [func(handler, name=name) for name, handler in handlers.items()],
         redis_pool=redis,
         queue_name=queue,

@@ -8,6 +8,7 @@ import pytest
 from arq import Worker
 from redis.exceptions import RedisError
 
+from db import jobs
 from db.jobs import CLOSE_S, MODEL_QUEUE, QUEUE, build_worker, close_worker
 from db.notify import Notifier
 from protocol.jobs import ATTEMPTS_PER_JOB, EVALUATE, LLM_SUMMARY, Evaluate
@@ -47,12 +48,37 @@ async def test_a_worker_receives_the_attempts_of_a_job(redis: Redis, notifier: N
     assert recorder.jobs == [attempts]
 
 
+async def test_an_idle_worker_takes_a_job_at_its_signal(
+    redis: Redis, notifier: Notifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "IDLE_POLL_S", 60)
+    recorder = Recorder()
+    worker = build_worker({EVALUATE: recorder.handle}, redis_url=redis.url)
+    running = asyncio.create_task(run_until(worker, recorder.called))
+    async with asyncio.timeout(20):
+        while not any("blpop" in client["cmd"] for client in await worker.pool.client_list()):  # noqa: ASYNC110 - polled
+            await asyncio.sleep(0.01)
+    await notifier.enqueue_evaluate([uuid4()])
+    await running
+    await close_worker(worker)
+
+
+async def test_a_job_whose_signal_is_lost_is_found_by_the_next_look(redis: Redis, notifier: Notifier) -> None:
+    recorder = Recorder()
+    worker = build_worker({EVALUATE: recorder.handle}, redis_url=redis.url)
+    running = asyncio.create_task(run_until(worker, recorder.called))
+    await notifier.enqueue_evaluate([uuid4()])
+    await worker.pool.delete(QUEUE + jobs.SIGNAL)
+    await running
+    await close_worker(worker)
+
+
 async def test_many_attempts_make_several_jobs(redis: Redis, notifier: Notifier) -> None:
     await notifier.enqueue_evaluate([uuid4() for _ in range(2 * ATTEMPTS_PER_JOB + 1)])
     worker = build_worker({EVALUATE: Recorder().handle}, redis_url=redis.url)
-    jobs = await worker.pool.queued_jobs(queue_name=QUEUE)
+    queued = await worker.pool.queued_jobs(queue_name=QUEUE)
     await close_worker(worker)
-    assert sorted(len(job.args[0]["attempts"]) for job in jobs) == [1, ATTEMPTS_PER_JOB, ATTEMPTS_PER_JOB]
+    assert sorted(len(job.args[0]["attempts"]) for job in queued) == [1, ATTEMPTS_PER_JOB, ATTEMPTS_PER_JOB]
 
 
 async def test_no_attempts_make_no_job(redis: Redis, notifier: Notifier) -> None:
@@ -110,8 +136,8 @@ async def test_a_queue_that_is_too_long_loses_its_oldest_jobs(redis: Redis) -> N
         await notifier.enqueue_evaluate([attempt])
         await asyncio.sleep(0.002)  # a queue orders jobs by the millisecond in which they came
     worker = build_worker({EVALUATE: Recorder().handle}, redis_url=redis.url)
-    jobs = await worker.pool.queued_jobs(queue_name=QUEUE)
-    assert {UUID(job.args[0]["attempts"][0]) for job in jobs} == set(attempts[2:])
+    queued = await worker.pool.queued_jobs(queue_name=QUEUE)
+    assert {UUID(job.args[0]["attempts"][0]) for job in queued} == set(attempts[2:])
     await close_worker(worker)
     await notifier.close()
 
