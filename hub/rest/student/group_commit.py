@@ -35,7 +35,7 @@ ANSWER_S: Final = 4.0
 """After this time a caller is told to send the request again. It is still carried out."""
 
 
-class _Waiting(msgspec.Struct, Generic[_R, _T]):
+class _Queued(msgspec.Struct, Generic[_R, _T]):
     item: UUID
     request: _R
     answer: "asyncio.Future[_T]"
@@ -65,7 +65,7 @@ class GroupCommit(Generic[_R, _T]):
         self._answer_s = answer_s
         self._most = waiting
         # A group is a key while a task works on it.
-        self._groups: dict[UUID, deque[_Waiting[_R, _T]]] = {}
+        self._groups: dict[UUID, deque[_Queued[_R, _T]]] = {}
 
     async def run(self, group: UUID, item: UUID, request: _R) -> _T:
         """Carry out a request with others of its group. A caller that goes away does not stop it.
@@ -75,7 +75,7 @@ class GroupCommit(Generic[_R, _T]):
         waiting = self._groups.get(group)
         if waiting is not None and len(waiting) >= self._most:
             raise Busy("Too many requests are waiting. Try again in a moment.")
-        one = _Waiting[_R, _T](item, request, asyncio.get_running_loop().create_future())
+        one = _Queued[_R, _T](item, request, asyncio.get_running_loop().create_future())
         if waiting is None:
             self._groups[group] = deque([one])
             self._tasks.start(self._work(group))
@@ -102,7 +102,7 @@ class GroupCommit(Generic[_R, _T]):
             for one in waiting:  # only if this task was cancelled
                 one.answer.cancel()
 
-    async def _answer(self, group: UUID, batch: Mapping[UUID, _Waiting[_R, _T]]) -> None:
+    async def _answer(self, group: UUID, batch: Mapping[UUID, _Queued[_R, _T]]) -> None:
         try:
             outcomes = await self._commit(group, {item: one.request for item, one in batch.items()})
         except Exception as error:
@@ -119,9 +119,9 @@ class GroupCommit(Generic[_R, _T]):
             _settle(one, outcomes[item])
 
 
-def _take(waiting: deque[_Waiting[_R, _T]]) -> dict[UUID, _Waiting[_R, _T]]:
+def _take(waiting: deque[_Queued[_R, _T]]) -> dict[UUID, _Queued[_R, _T]]:
     """Take the next batch, in order. A second request about an item stays for the batch after it."""
-    batch: dict[UUID, _Waiting[_R, _T]] = {}
+    batch: dict[UUID, _Queued[_R, _T]] = {}
     later = []
     while waiting and len(batch) < BATCH:
         one = waiting.popleft()
@@ -133,7 +133,7 @@ def _take(waiting: deque[_Waiting[_R, _T]]) -> dict[UUID, _Waiting[_R, _T]]:
     return batch
 
 
-def _settle(one: _Waiting[_R, _T], outcome: _T | Exception) -> None:
+def _settle(one: _Queued[_R, _T], outcome: _T | Exception) -> None:
     if one.answer.done():  # its caller has gone
         return
     if isinstance(outcome, Exception):
