@@ -4,6 +4,8 @@ Builds nothing at import and runs no queries except the settings of a connection
 """
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -13,8 +15,9 @@ import msgspec
 from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy import NullPool, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from db.settings import DatabaseSettings
 
@@ -29,9 +32,13 @@ GUARDS: Final[Mapping[str, str]] = {
 COMMAND_S: Final = 10.0
 """After this time a process gives up a command that PostgreSQL has not answered."""
 
+IDLE_S: Final = 5.0
+"""A pooled connection that was not used for so long is tried before it is used."""
+
 ROWS_PER_INSERT: Final = 100
 
 _LOST: Final = (ConnectionError, asyncpg.PostgresConnectionError, RedisConnectionError)
+_USED_S: Final = "veritas.used_s"
 _UNRETRIEVED: Final = "exception was never retrieved"
 
 # Acknowledged means durable: `off` would answer COMMIT early. Stricter settings, such as a synchronous standby that
@@ -61,21 +68,39 @@ def create_engine(
         connect_args={"server_settings": dict(guards), "timeout": 5, "command_timeout": command_s},
     )
     event.listen(engine.sync_engine, "checkout", _check_open)
+    event.listen(engine.sync_engine, "checkin", _note_use)
     return engine
 
 
-def _check_open(dbapi_connection: Any, _record: object, _proxy: object) -> None:
-    """Replace a pooled connection that PostgreSQL has closed.
+def _note_use(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info[_USED_S] = time.monotonic()
 
-    asyncpg knows that without a query. SQLAlchemy's own check costs three round trips each time a connection is used.
+
+def _check_open(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """Replace a pooled connection that has ended.
+
+    When PostgreSQL ends, asyncpg knows of all its connections at once, without a query. A firewall forgets only idle
+    ones, so only these are tried. SQLAlchemy's own check costs three round trips each time a connection is used.
     """
-    if dbapi_connection.driver_connection.is_closed():
-        raise DisconnectionError
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
+    if time.monotonic() - record.info.get(_USED_S, math.inf) > IDLE_S:
+        try:
+            connection.ping()
+        except Exception as error:
+            raise InvalidatePoolError from error
 
 
 def _encode_json(value: object) -> str:
     """Encode a value for a JSON column, eight times as fast as the standard library: the event loop waits for it."""
     return msgspec.json.encode(value).decode()
+
+
+@asynccontextmanager
+async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Yield a connection for single reads: each statement is a transaction, without BEGIN and ROLLBACK around it."""
+    async with engine.connect() as conn:
+        yield await conn.execution_options(isolation_level="AUTOCOMMIT")
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.spec import Reference, SecurityScheme
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from db.engine import reading
 from db.errors import AWAY, Forbidden
 from db.queries.accounts import credentials, service_keys
 from db.queries.accounts.service_keys import Program
@@ -128,7 +129,7 @@ def principal_as(*roles: Role, enrolling: bool = False) -> Callable[..., Awaitab
         settings: NamedDependency[HubSettings],
     ) -> Principal:
         claims = tokens.verify(_bearer(request), settings.keys, now_ms=now_ms())
-        async with engine.connect() as conn:
+        async with reading(engine) as conn:
             principal = await _principal_of(conn, claims.sid, claims.expires_at, None if enrolling else settings)
         request.state["user_id"] = principal.user_id
         if roles and principal.role not in roles:
@@ -176,7 +177,7 @@ async def provide_bearer(
     if tokens.is_upload(token):
         claims = tokens.verify_upload(token, settings.keys, now_ms=now_ms())
         if claims.sid is not None:
-            async with engine.connect() as conn:
+            async with reading(engine) as conn:
                 if not await credentials.ended_by_itself(conn, claims.sid):
                     raise Unauthenticated("Your sign-in was ended. Sign in again.")
         return Bearer(claims.sub, attempt_id=claims.attempt)

@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from db.engine import reading
 from db.notify import Notification
 from db.periodic import Periodic, is_set_within
 from db.queries.connections import connections
@@ -177,7 +178,7 @@ class Registry(Service):
                 continue
             polled = {attempt_id: candidate.socket_key for attempt_id, candidate in newest}
             known = [candidate.attempt for _, candidate in newest]
-            async with self._engine.connect() as conn:
+            async with reading(self._engine) as conn:
                 self._apply(polled, await connections.check_sockets(conn, polled, known))
                 await self._pass_instructions(conn, polled.keys())
 

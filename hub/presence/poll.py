@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from db.engine import reading
 from db.periodic import Periodic
 from db.queries.connections.presence import read_counts, read_presence
 from hub.board.subscriber import Subscriptions, focus_of
@@ -54,7 +55,7 @@ class PresencePoll(Periodic):
         focus = self._watch()
         if not focus:
             return
-        async with self._engine.connect() as conn:
+        async with reading(self._engine) as conn:
             connected = await read_presence(conn, list(focus))
             for exam_id, rows in connected.items():
                 self._presence.merge_connections(exam_id, rows)

@@ -16,6 +16,7 @@ from litestar.params import JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from db.engine import reading
 from db.errors import Conflict, Forbidden
 from db.queries.accounts import credentials, devices, users
 from db.queries.accounts.credentials import RefreshOutcome
@@ -317,7 +318,7 @@ async def logout(
         return Response(None)
     # The cookie is removed even if it is not valid: the user must not stay signed in.
     if page.secret is not None:
-        async with engine.connect() as conn:
+        async with reading(engine) as conn:
             session = await credentials.find_session(conn, hash_secret(page.secret))
         if session is not None:
             await _end(engine, request, session.session, session.account.user_id)
@@ -369,7 +370,7 @@ router: Final = Router(
 
 async def _known_device(engine: AsyncEngine, username: str, device_hash: bytes) -> str | None:
     """Return the name of a device if this user has signed in from it before."""
-    async with engine.connect() as conn:
+    async with reading(engine) as conn:
         return device_hash.hex() if await devices.is_known(conn, username, device_hash) else None
 
 
@@ -377,7 +378,7 @@ async def _check_password(
     request: AnyRequest, engine: AsyncEngine, passwords: Passwords, data: Login, lane: Lane
 ) -> tuple[SignIn, str | None]:
     """Return the user, and a new hash if the stored one should be replaced. Raises Unauthenticated, or Disconnected."""
-    async with engine.connect() as conn:
+    async with reading(engine) as conn:
         found: SignIn | None = await users.find_sign_in(conn, data.username)
     stored = None if found is None else found.password_hash
     checked = await while_connected(request, passwords.verify(data.password, stored, lane))

@@ -10,6 +10,7 @@ from litestar.status_codes import HTTP_503_SERVICE_UNAVAILABLE
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.engine import reading
 from db.errors import AWAY
 from db.notify import Notifier
 from db.queries.events import partitions
@@ -74,7 +75,7 @@ async def read_metrics() -> Response[bytes]:
 
 async def _partitions_ahead(engine: AsyncEngine) -> int | None:
     try:
-        async with engine.connect() as conn:
+        async with reading(engine) as conn:
             return await partitions.count_days_ahead(conn)
     except AWAY:
         return None
@@ -82,7 +83,7 @@ async def _partitions_ahead(engine: AsyncEngine) -> int | None:
 
 async def _unready(engine: AsyncEngine) -> str | None:
     try:
-        async with engine.connect() as conn:
+        async with reading(engine) as conn:
             if await partitions.count_days_ahead(conn) < 1:
                 return "no partition for tomorrow's events"
             if not await partitions.is_default_empty(conn):

@@ -5,9 +5,11 @@ import asyncpg
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy import text
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.engine import GUARDS, begin_unguarded, connect_writer, note_unretrieved
+from db import engine as db_engine
+from db.engine import GUARDS, begin_unguarded, connect_writer, note_unretrieved, reading
 from db.settings import DatabaseSettings
 
 
@@ -102,3 +104,29 @@ async def test_a_pooled_connection_that_postgresql_closed_is_replaced(engine: As
             await closed.wait()
         async with engine.connect() as conn:
             assert (await conn.execute(text("SELECT pg_backend_pid()"))).scalar_one() != old
+
+
+async def test_an_idle_connection_that_does_not_answer_is_replaced(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with engine.connect() as conn:
+        old = (await conn.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+
+    def fail(_connection: object) -> None:
+        raise ConnectionError("no answer")
+
+    monkeypatch.setattr(AsyncAdapt_asyncpg_connection, "ping", fail)
+    async with engine.connect() as conn:
+        assert (await conn.execute(text("SELECT pg_backend_pid()"))).scalar_one() == old
+    monkeypatch.setattr(db_engine, "IDLE_S", 0.0)
+    async with engine.connect() as conn:
+        assert (await conn.execute(text("SELECT pg_backend_pid()"))).scalar_one() != old
+
+
+async def test_single_reads_open_no_transaction(engine: AsyncEngine) -> None:
+    async with reading(engine) as conn:
+        first = (await conn.execute(text("SELECT now()"))).scalar_one()
+        assert (await conn.execute(text("SELECT now()"))).scalar_one() > first
+    async with engine.connect() as conn:
+        first = (await conn.execute(text("SELECT now()"))).scalar_one()
+        assert (await conn.execute(text("SELECT now()"))).scalar_one() == first

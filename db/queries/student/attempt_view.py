@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, and_, exists, false, func, or_, select, true
+from sqlalchemy import Boolean, Row, Uuid, and_, bindparam, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import to_ms
@@ -27,6 +27,26 @@ _needs_stream: Final = and_(
     ~exists().where(Connection.attempt_id == ExamAttempt.id, Connection.closed_at.is_(None)),
 )
 
+_is_on_roster: Final = (
+    exists()
+    .where(
+        ExamEnrollment.exam_id == ExamAttempt.exam_id,
+        ExamEnrollment.student_id == ExamAttempt.student_id,
+        ExamEnrollment.removed_at.is_(None),
+    )
+    .correlate(ExamAttempt)
+)
+_only_exam: Final = bindparam("owner_exam", type_=Uuid)
+OWNED: Final = and_(
+    ExamAttempt.student_id == bindparam("owner"),
+    or_(_only_exam.is_(None), ExamAttempt.exam_id == _only_exam),
+    or_(ExamAttempt.status.in_(OVER), and_(bindparam("owner_may_sit", type_=Boolean), _is_on_roster)),
+)
+"""The condition on `ExamAttempt` that it belongs to an `Owner`, whose `parameters` it takes.
+
+Statements with it are built once: when a whole hall asks, building them costs more than running them.
+"""
+
 
 class Owner(msgspec.Struct, frozen=True):
     """The student who reads attempts. After a sign-in with an exam code, only those of that exam.
@@ -39,23 +59,9 @@ class Owner(msgspec.Struct, frozen=True):
     may_sit: bool = True
     """Whether the sign-in proves who sits an exam: the password of an account that its user made does not."""
 
-    def owns(self) -> ColumnElement[bool]:
-        """Return the condition on `ExamAttempt`."""
-        of_exam = true() if self.only_exam is None else ExamAttempt.exam_id == self.only_exam
-        on_roster = (
-            exists()
-            .where(
-                ExamEnrollment.exam_id == ExamAttempt.exam_id,
-                ExamEnrollment.student_id == ExamAttempt.student_id,
-                ExamEnrollment.removed_at.is_(None),
-            )
-            .correlate(ExamAttempt)
-        )
-        return and_(
-            ExamAttempt.student_id == self.student_id,
-            of_exam,
-            or_(ExamAttempt.status.in_(OVER), on_roster if self.may_sit else false()),
-        )
+    def parameters(self) -> dict[str, object]:
+        """Return the parameters of `OWNED`."""
+        return {"owner": self.student_id, "owner_exam": self.only_exam, "owner_may_sit": self.may_sit}
 
 
 class PaperItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,30 +112,43 @@ class Paper(msgspec.Struct, frozen=True, kw_only=True):
         return self.exam.monitored and self.status in RUNNING and not self.needs_stream
 
 
+_VIEW: Final = (
+    select(
+        ExamAttempt.status,
+        ExamAttempt.items_version,
+        ExamAttempt.started_at,
+        ExamAttempt.deadline,
+        ExamAttempt.completed_at,
+        ExamAttempt.receipt,
+        Exam.id.label("exam_id"),
+        Exam.title,
+        Exam.subject,
+        Exam.topic,
+        Exam.description,
+        Exam.duration_minutes,
+        Exam.enable_monitoring,
+        _needs_stream.label("needs_stream"),
+        func.clock_timestamp().label("now"),
+    )
+    .join(Exam, Exam.id == ExamAttempt.exam_id)
+    .where(ExamAttempt.id == bindparam("attempt"), OWNED)
+)
+_SUBMITTER: Final = (
+    select(Exam.id, Exam.enable_monitoring, ExamAttempt.generation, ExamAttempt.waived_at)
+    .join(Exam, Exam.id == ExamAttempt.exam_id)
+    .where(ExamAttempt.id == bindparam("attempt"), OWNED)
+)
+_ITEM_NAMES: Final = (
+    select(ExamItem.item)
+    .select_from(ExamAttempt)
+    .outerjoin(ExamItem, and_(ExamItem.exam_id == ExamAttempt.exam_id, ExamItem.version == ExamAttempt.items_version))
+    .where(ExamAttempt.id == bindparam("attempt"), OWNED)
+)
+
+
 async def read_attempt_view(conn: AsyncConnection, attempt_id: UUID, owner: Owner) -> Paper:
     """Read an attempt of its owner. Raises NotFound."""
-    found = await conn.execute(
-        select(
-            ExamAttempt.status,
-            ExamAttempt.items_version,
-            ExamAttempt.started_at,
-            ExamAttempt.deadline,
-            ExamAttempt.completed_at,
-            ExamAttempt.receipt,
-            Exam.id.label("exam_id"),
-            Exam.title,
-            Exam.subject,
-            Exam.topic,
-            Exam.description,
-            Exam.duration_minutes,
-            Exam.enable_monitoring,
-            _needs_stream.label("needs_stream"),
-            func.clock_timestamp().label("now"),
-        )
-        .join(Exam, Exam.id == ExamAttempt.exam_id)
-        .where(ExamAttempt.id == attempt_id, owner.owns())
-    )
-    row = found.one_or_none()
+    row = (await conn.execute(_VIEW, {"attempt": attempt_id, **owner.parameters()})).one_or_none()
     if row is None:
         raise NotFound(f"You have no attempt {attempt_id}.")
     return Paper(
@@ -161,12 +180,7 @@ class Submitter(msgspec.Struct, frozen=True):
 
 async def read_submitter(conn: AsyncConnection, attempt_id: UUID, owner: Owner) -> Submitter:
     """Read what a submission must know about an attempt of its owner. Raises NotFound."""
-    found = await conn.execute(
-        select(Exam.id, Exam.enable_monitoring, ExamAttempt.generation, ExamAttempt.waived_at)
-        .join(Exam, Exam.id == ExamAttempt.exam_id)
-        .where(ExamAttempt.id == attempt_id, owner.owns())
-    )
-    row = found.one_or_none()
+    row = (await conn.execute(_SUBMITTER, {"attempt": attempt_id, **owner.parameters()})).one_or_none()
     if row is None:
         raise NotFound(f"You have no attempt {attempt_id}.")
     is_unobserved = row.enable_monitoring and row.generation == 0 and row.waived_at is None
@@ -175,15 +189,7 @@ async def read_submitter(conn: AsyncConnection, attempt_id: UUID, owner: Owner) 
 
 async def list_item_names(conn: AsyncConnection, attempt_id: UUID, owner: Owner) -> set[str]:
     """List the items of an attempt of its owner. Raises NotFound."""
-    found = await conn.execute(
-        select(ExamItem.item)
-        .select_from(ExamAttempt)
-        .outerjoin(
-            ExamItem,
-            and_(ExamItem.exam_id == ExamAttempt.exam_id, ExamItem.version == ExamAttempt.items_version),
-        )
-        .where(ExamAttempt.id == attempt_id, owner.owns())
-    )
+    found = await conn.execute(_ITEM_NAMES, {"attempt": attempt_id, **owner.parameters()})
     names = list(found.scalars())
     if not names:
         raise NotFound(f"You have no attempt {attempt_id}.")

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import to_ms
 from db.models import BehaviorAnalysis, EventStream, Exam, ExamAttempt, Flag, MonitoringEvent
-from db.queries.student.attempt_view import Owner
+from db.queries.student.attempt_view import OWNED, Owner
 from protocol.analysis import AnalysisState
 from protocol.flags import DECIDED, FlagSource, FlagStatus, Severity
 
@@ -114,7 +114,8 @@ async def _read_attempt(conn: AsyncConnection, attempt_id: UUID, owner: Owner) -
         )
         .join(Exam, Exam.id == ExamAttempt.exam_id)
         .outerjoin(BehaviorAnalysis, BehaviorAnalysis.attempt_id == ExamAttempt.id)
-        .where(ExamAttempt.id == attempt_id, owner.owns(), ExamAttempt.completed_at.is_not(None))
+        .where(ExamAttempt.id == attempt_id, OWNED, ExamAttempt.completed_at.is_not(None)),
+        owner.parameters(),
     )
     return found.one_or_none()
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.clock import to_ms
 from db.errors import NotFound
 from db.models import Exam, ExamAttempt, ExamEnrollment, StudentProfile, User
-from db.queries.student.attempt_view import Owner
+from db.queries.student.attempt_view import OWNED, Owner
 from protocol.attempts import AttemptStatus, ShownStatus, show_status
 
 
@@ -137,9 +137,10 @@ async def _list_attempts(conn: AsyncConnection, owner: Owner, limit: int) -> lis
             *released,
         )
         .join(Exam, Exam.id == ExamAttempt.exam_id)
-        .where(owner.owns())
+        .where(OWNED)
         .order_by(ExamAttempt.started_at.desc(), ExamAttempt.id.desc())
-        .limit(limit)
+        .limit(limit),
+        owner.parameters(),
     )
     return [_attempt(row) for row in found]
 
@@ -153,7 +154,8 @@ async def _sum_up(conn: AsyncConnection, owner: Owner) -> Totals:
         )
         .select_from(ExamAttempt)
         .join(Exam, Exam.id == ExamAttempt.exam_id)
-        .where(owner.owns(), ExamAttempt.completed_at.is_not(None))
+        .where(OWNED, ExamAttempt.completed_at.is_not(None)),
+        owner.parameters(),
     )
     row = found.one()
     return Totals(total_exams=row.total, passed=row.passed, average_score=row.average)

@@ -17,6 +17,7 @@ from msgspec import UNSET, UnsetType
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.clock import from_ms
+from db.engine import reading
 from db.errors import Conflict, Forbidden, KeyReused, NotFound
 from db.notify import Notifier
 from db.queries.accounts import users
@@ -112,7 +113,7 @@ async def list_exams(
 ) -> Page[ExamView]:
     """List the exams for which you have a permission, newest first. Administrators see all exams."""
     start = read_cursor(after, UUID)
-    async with engine.connect() as conn:
+    async with reading(engine) as conn:
         found = await exams.list_visible(
             conn, user_id=principal.user_id, role=principal.role, after=start, limit=limit + 1
         )
@@ -129,7 +130,7 @@ async def read_exam(
     exam_id: FromPath[UUID], engine: NamedDependency[AsyncEngine], principal: NamedDependency[Principal]
 ) -> ExamView:
     """Read one exam, and your permissions for it."""
-    async with engine.connect() as conn:
+    async with reading(engine) as conn:
         return await exams.read_exam(conn, exam_id, principal.user_id)
 
 

@@ -11,6 +11,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody, PathParameter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.engine import reading
 from db.errors import Conflict, Forbidden, NotFound
 from db.queries.exams import permissions
 from db.queries.exams.permissions import Grantee, Grants
@@ -39,7 +40,7 @@ async def list_permissions(
 ) -> Page[Grantee]:
     """List the teachers who have permissions for the exam, by username."""
     start = read_cursor(after, str)
-    async with engine.connect() as conn:
+    async with reading(engine) as conn:
         found = await permissions.list_grantees(conn, exam_id, principal.user_id, after=start, limit=limit + 1)
     return make_page(found, limit, key=lambda grantee: grantee.username)
 

@@ -13,6 +13,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.engine import reading
 from db.errors import Conflict, Forbidden, KeyReused, NotFound
 from db.queries.exams import policies
 from hub.auth.guards import BEARER, Principal, principal_as
@@ -54,7 +55,7 @@ async def show_policy(
     exam_id: FromPath[UUID], engine: NamedDependency[AsyncEngine], principal: NamedDependency[Principal]
 ) -> PolicyView:
     """Read the policy for new attempts, and what each rule reports."""
-    async with engine.connect() as conn:
+    async with reading(engine) as conn:
         found = await policies.read_newest_policy(conn, exam_id, principal.user_id)
     return _view(found.version, read_policy(found.settings))
 

@@ -12,6 +12,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.engine import reading
 from db.errors import Forbidden, NotFound
 from db.queries.attempts import answers, places
 from db.queries.attempts.answers import LateAnswer, Revision
@@ -132,7 +133,7 @@ async def read_attempt(
     """
     owner = Owner(principal.user_id, principal.exam_id, principal.may_sit)
     place = attempt_place(request, attempt_id, settings.keys.data)
-    async with engine.connect() as conn:
+    async with reading(engine) as conn:
         attempt = await attempt_view.read_attempt_view(conn, attempt_id, owner)
         record = await read_record(conn, attempt_id, owner)
         is_new_read = attempt.is_watched and not await places.is_read_recorded(conn, attempt_id, place)
@@ -158,7 +159,7 @@ async def list_answers(
     """List all revisions of all answers, by item. A revision that came too late is kept, but does not count."""
     last = read_cursor(after, tuple[str, Rank])
     owner = Owner(principal.user_id, principal.exam_id, principal.may_sit)
-    async with engine.connect() as conn:
+    async with reading(engine) as conn:
         await attempt_view.list_item_names(conn, attempt_id, owner)
         found = await answers.list_revisions(conn, attempt_id, after=last, limit=limit + 1)
     return make_page(

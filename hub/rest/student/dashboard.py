@@ -5,6 +5,7 @@ from litestar import get
 from litestar.di import NamedDependency
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.engine import reading
 from db.errors import Forbidden, NotFound
 from db.queries.student.attempt_view import Owner
 from db.queries.student.transcript import PastAttempt, Profile, Totals, read_transcript
@@ -46,7 +47,7 @@ class Dashboard(msgspec.Struct, frozen=True, kw_only=True):
 )
 async def read_dashboard(engine: NamedDependency[AsyncEngine], principal: NamedDependency[Principal]) -> Dashboard:
     """Read your profile, newest attempts and totals. After a sign-in by code, only of that exam."""
-    async with engine.connect() as conn:
+    async with reading(engine) as conn:
         transcript = await read_transcript(conn, Owner(principal.user_id, principal.exam_id, principal.may_sit))
     return Dashboard(
         profile=transcript.profile,

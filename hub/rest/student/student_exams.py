@@ -11,6 +11,7 @@ from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.clock import to_ms
+from db.engine import reading
 from db.errors import Conflict, Forbidden, NotFound, NoticeChanged, NotOpen
 from db.queries.exams import student_exams
 from db.queries.exams.student_exams import Enrollment, EnrolmentState, OwnAttempt
@@ -78,7 +79,7 @@ async def list_enrolments(
 ) -> Page[EnrolmentView]:
     """List the exams in which you are enrolled, newest first. After a sign-in by code, only that exam."""
     after_exam = read_cursor(after, UUID)
-    async with engine.connect() as conn:
+    async with reading(engine) as conn:
         found = await student_exams.list_enrollments(
             conn, principal.user_id, only_exam=principal.exam_id, after=after_exam, limit=limit + 1
         )

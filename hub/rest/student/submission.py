@@ -12,6 +12,7 @@ from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.engine import reading
 from db.errors import Conflict, Forbidden, NotFound
 from db.queries.attempts.answers import SubmittedAnswer
 from db.queries.attempts.end import Ending, Receipt
@@ -74,7 +75,7 @@ async def submit(
     """
     submission = data or Submission()
     owner = Owner(principal.user_id, principal.exam_id, principal.may_sit)
-    async with engine.connect() as conn:
+    async with reading(engine) as conn:
         submitter = await attempt_view.read_submitter(conn, attempt_id, owner)
         items = await attempt_view.list_item_names(conn, attempt_id, owner) if submission.answers else set()
         stream, last = submission.stream, submission.last_seq
@@ -111,7 +112,7 @@ async def wait_until_stored(
     until_s = clock() + wait_s
     tries = 0
     while clock() < until_s:
-        async with engine.connect() as conn:
+        async with reading(engine) as conn:
             if await attempt_view.is_stored(conn, attempt_id, submission.stream, submission.last_seq):
                 return
         await asyncio.sleep(POLLS_S[min(tries, len(POLLS_S) - 1)])

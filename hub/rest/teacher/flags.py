@@ -15,6 +15,7 @@ from litestar.status_codes import HTTP_200_OK
 from msgspec import Meta
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.engine import reading
 from db.errors import Conflict, Forbidden, NotFound
 from db.queries import access
 from db.queries.review import flags
@@ -123,7 +124,7 @@ async def review_flag(
 
     Sending the same decision again does nothing and has the same answer.
     """
-    async with engine.connect() as conn:
+    async with reading(engine) as conn:
         exam_id = await access.require_for_flag(conn, flag_id, principal.user_id, Permission.REVIEW)
     command = Command(
         id=data.id,
@@ -135,5 +136,5 @@ async def review_flag(
         reason=data.reason,
     )
     raise_refusal(await commands.carry_out(principal, command))
-    async with engine.connect() as conn:
+    async with reading(engine) as conn:
         return show_case(await flags.read_flag_case(conn, flag_id, principal.user_id))

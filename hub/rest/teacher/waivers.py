@@ -11,6 +11,7 @@ from litestar.status_codes import HTTP_204_NO_CONTENT
 from msgspec import Meta
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.engine import reading
 from db.errors import Conflict, Forbidden, NotFound
 from db.queries import access
 from hub.auth.guards import BEARER, Principal
@@ -51,7 +52,7 @@ async def waive_stream(
     principal: NamedDependency[Principal],
 ) -> None:
     """Let the student of a running, monitored attempt read the paper although no client of it can connect."""
-    async with engine.connect() as conn:
+    async with reading(engine) as conn:
         exam_id = await access.require_for_attempt(conn, attempt_id, principal.user_id, Permission.INVIGILATE)
     command = Command(id=data.id, exam_id=exam_id, action="waive", to=[attempt_id], reason=data.reason)
     raise_refusal(await commands.carry_out(principal, command))
