@@ -12,6 +12,7 @@ import rich_click as click
 from rich.console import Console
 
 from bench import ingest, report, stage_costs
+from bench.dataset import open_dataset
 from bench.load import workload
 from bench.report import ReportFile, Shape
 from bench.scenarios.commands import COMMANDS
@@ -84,6 +85,15 @@ def run_stages(events: int, passes: int, per_frame: int, seed: int) -> None:
     """CPU cost of each pure stage of an event: parsing, checks, sequence, rows, acknowledgement."""
     made = workload.record(20, events // 20, per_frame=per_frame, seed=seed, started_ms=stage_costs.START_MS)
     stage_costs.show(stage_costs.measure(made, passes), out)
+
+
+@cli.command("dataset")
+@click.option("--size", default=1.0, show_default=True, type=click.FloatRange(0.0001, 1), help="1 is the full size.")
+@click.option("--seed", default=1, show_default=True, help="Same seed, same rows.")
+def run_dataset(size: float, seed: int) -> None:
+    """Fill a large database for the other benchmarks, and keep it."""
+    with open_dataset(size, seed=seed, out=out) as environment:
+        out.print(f"the dataset is in {environment.folder}", highlight=False)
 
 
 @contextmanager
