@@ -189,7 +189,7 @@ FROM plan, generate_series(2, 3) AS seq WHERE n BETWEEN {low} AND {high} ORDER B
 # Flags of running attempts come from a service, so that they count for no score.
 _FLAGS: Final = """
 INSERT INTO flags (id, attempt_id, source, rule, rule_version, policy_version, episode_key, severity, confidence,
-                   summary, evidence, last_fact_at, status, raised_at)
+                   summary, evidence, last_fact_at, status, raised_at, exam_id)
 SELECT pg_temp.v7(raised, n * 100 + i), id, CASE WHEN completed IS NULL THEN 'service' ELSE 'rule' END,
        (ARRAY['left_page','gaze_away','left_fullscreen','two_places','left_then_pasted','devtools'])
            [1 + (pg_temp.r(n * 100 + i, 40) * 5.99)::int % 6], 1, 1, i::text,
@@ -204,7 +204,7 @@ SELECT pg_temp.v7(raised, n * 100 + i), id, CASE WHEN completed IS NULL THEN 'se
                 jsonb_build_object('note', repeat(md5(seq::text), 4)))) FROM generate_series(1, 3) AS seq)),
        raised, CASE WHEN pg_temp.r(n * 100 + i, 42) < 0.2 OR completed IS NULL THEN 'open'
                     WHEN pg_temp.r(n * 100 + i, 42) < 0.24 THEN 'escalated'
-                    WHEN pg_temp.r(n * 100 + i, 42) < 0.6 THEN 'confirmed' ELSE 'dismissed' END, raised
+                    WHEN pg_temp.r(n * 100 + i, 42) < 0.6 THEN 'confirmed' ELSE 'dismissed' END, raised, exam_id
 FROM (
     SELECT plan.*, i, pg_temp.ms(started + i * interval '40 seconds') AS raised FROM plan, generate_series(1, flags) AS i
 ) AS drawn ORDER BY n;
@@ -242,6 +242,7 @@ FROM performance_metrics WHERE student_id = user_id
 """
 
 FINISH: Final = (
+    ("counts", "SELECT rebuild_exam_counts()"),
     ("summaries", "SELECT refresh_summary_views()"),
     ("statistics", "VACUUM (FREEZE, ANALYZE)"),
 )

@@ -31,6 +31,7 @@ from db.models.feed_and_audit import (
     IdempotencyKey,
 )
 from db.models.retention import AcknowledgedNotice, AttemptHold, RetentionRun, WorkerSettingsRecord
+from db.models.summaries import ExamCount, ExamPerformance, StudentRisk, SummaryChange
 
 __all__ = [
     "AcknowledgedNotice",
@@ -51,8 +52,10 @@ __all__ = [
     "EventStream",
     "Exam",
     "ExamAttempt",
+    "ExamCount",
     "ExamEnrollment",
     "ExamItem",
+    "ExamPerformance",
     "ExamPolicy",
     "FeedHead",
     "FeedRow",
@@ -72,6 +75,8 @@ __all__ = [
     "ServiceKey",
     "SessionEnd",
     "StudentProfile",
+    "StudentRisk",
+    "SummaryChange",
     "TeacherExamPermission",
     "TeacherProfile",
     "User",

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, text
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -22,7 +22,19 @@ class User(Base):
     """
 
     __tablename__ = "users"
-    __table_args__ = (one_of("role", Role), one_of("origin", Origin))
+    __table_args__ = (
+        one_of("role", Role),
+        one_of("origin", Origin),
+        # For the search of administrators, by any part of these.
+        Index(
+            "ix_users_search",
+            "username",
+            "full_name",
+            "email",
+            postgresql_using="gin",
+            postgresql_ops={"username": "gin_trgm_ops", "full_name": "gin_trgm_ops", "email": "gin_trgm_ops"},
+        ),
+    )
 
     id: Mapped[Key]
     email: Mapped[str | None]

@@ -40,8 +40,18 @@ class ExamAttempt(Base):
         # For the poll for passed deadlines, every second.
         Index(
             "ix_exam_attempts_deadline",
+            "status",
             "deadline",
             postgresql_where=text(f"status IN ({RUNNING_SQL})"),
+        ),
+        # For the list of students who need attention.
+        Index(
+            "ix_exam_attempts_risky",
+            "exam_id",
+            "student_id",
+            postgresql_where=text(
+                "completed_at IS NOT NULL AND (flagged OR dropout_label IN ('copy', 'incapable'))"
+            ),
         ),
         # At most one attempt of a student runs at a time.
         Index(
@@ -136,6 +146,7 @@ class Instruction(Base):
     __table_args__ = (
         UniqueConstraint("command_id", "attempt_id"),
         one_of("state", InstructionState),
+        Index("ix_instructions_sent", "valid_until", postgresql_where=text("state = 'sent'")),
     )
 
     attempt_id: Mapped[UUID] = mapped_column(ForeignKey("exam_attempts.id"), primary_key=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, FetchedValue, ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -25,6 +25,16 @@ class Flag(Base):
         one_of("source", FlagSource),
         one_of("status", FlagStatus),
         one_of("severity", Severity),
+        Index("ix_flags_exam_id_id", "exam_id", "id"),
+        # For dashboards: what needs a decision, the newest of each exam first.
+        Index(
+            "ix_flags_undecided",
+            "exam_id",
+            "raised_at",
+            "id",
+            postgresql_include=["attempt_id"],
+            postgresql_where=text("status IN ('open', 'escalated') AND severity <> 'normal'"),
+        ),
         Index("ix_flags_open", "raised_at", postgresql_where=text("status IN ('open', 'escalated')")),
     )
 
@@ -42,6 +52,8 @@ class Flag(Base):
     last_fact_at: Mapped[datetime | None]
     status: Mapped[str] = mapped_column(server_default=text("'open'"))
     raised_at: Mapped[CreatedAt]
+    exam_id: Mapped[UUID] = mapped_column(FetchedValue())
+    """The exam of the attempt; set by a trigger."""
 
 
 class FlagReview(Base):

@@ -73,6 +73,7 @@ class AuditLog(Base):
     __tablename__ = "audit_logs"
     __table_args__ = (
         Index("ix_audit_logs_resource", "resource", "resource_id"),
+        Index("ix_audit_logs_action_id", "action", "id"),
         Index("ix_audit_logs_actor_id_id", "actor_id", "id"),
     )
 
