@@ -1,6 +1,7 @@
-"""Refresh the summary views behind teachers' figures: soon after a change, and at regular intervals.
+"""Keep the summaries behind teachers' figures: soon after a change those of its exam and student, rarely all of them.
 
-A refresh never runs in another transaction, and readers of the views never wait for it.
+A trigger notes what has changed, so a change of any process counts, and one that is missed is not lost. An update never
+runs in another transaction, and readers of the summaries never wait for it.
 """
 
 import time
@@ -14,43 +15,38 @@ from db.queries.analysis import summary_views
 from workers import metrics
 
 EVERY_S: Final = 5.0
-"""Changes within this time share one refresh."""
+"""Changes within this time share one update."""
 
-MAX_AGE_S: Final = 600.0
-"""Older views are refreshed without a known change too: another process may have changed something and ended."""
+REBUILT_S: Final = 24 * 3600.0
+"""All summaries are added up again this often, for what no trigger sees, such as a restored table."""
 
 
 class SummaryViews:
-    """Keeps the summary views fresh. One for a process; any number of processes may run it."""
+    """Keeps the summaries fresh. One for a process; any number of processes may run it."""
 
     def __init__(self, engine: AsyncEngine, clock: Callable[[], float] = time.monotonic) -> None:
         self._engine = engine
         self._clock = clock
-        self._is_touched = False
-        self._refreshed_s = float("-inf")
+        self._rebuilt_s = clock()
 
     def touch(self) -> None:
-        """Note that something has changed that the views show."""
-        self._is_touched = True
+        """Do nothing: the trigger has noted what changed."""
 
     async def keep_fresh(self) -> None:
-        """Refresh the views if they are due. Raises AWAY errors."""
-        if self._is_touched or self._clock() - self._refreshed_s > MAX_AGE_S:
-            # Changes from now on may be missing in this refresh, so they count for the next one.
-            was_touched, self._is_touched = self._is_touched, False
-            try:
-                await self._refresh()
-            except BaseException:
-                self._is_touched |= was_touched
-                raise
+        """Update the summaries of what has changed. Raises AWAY errors."""
+        if self._clock() - self._rebuilt_s > REBUILT_S:
+            await self._rebuild()
+        async with self._engine.begin() as conn:
+            if await summary_views.try_lock(conn):
+                await summary_views.update_summaries(conn)
+                await summary_views.merge_counts(conn)
         async with self._engine.connect() as conn:
             metrics.VIEWS_AGE.set(await summary_views.read_age_s(conn) or 0)
 
-    async def _refresh(self) -> None:
+    async def _rebuild(self) -> None:
         async with begin_unguarded(self._engine) as conn:
+            # Another process that has the lock keeps the changes; the rebuild is due again then.
             if not await summary_views.try_lock(conn):
-                # The process that has the lock may have started before our change.
-                self._is_touched = True
                 return
-            await summary_views.refresh_views(conn)
-        self._refreshed_s = self._clock()
+            await summary_views.rebuild_summaries(conn)
+        self._rebuilt_s = self._clock()

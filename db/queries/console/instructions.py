@@ -23,6 +23,8 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    text,
+    true,
     update,
 )
 from sqlalchemy.dialects import postgresql
@@ -163,7 +165,7 @@ async def expire_instructions(conn: AsyncConnection) -> dict[UUID, list[Instruct
     """Mark expired instructions; return their feed rows by exam."""
     expiring = (
         select(Instruction.attempt_id, Instruction.n)
-        .where(Instruction.state == InstructionState.SENT, Instruction.valid_until <= func.now())
+        .where(text("instructions.state = 'sent'"), Instruction.valid_until <= func.now())
         .order_by(Instruction.attempt_id, Instruction.n)
         .limit(EXPIRED_AT_ONCE)
         .with_for_update(key_share=True, skip_locked=True)
@@ -187,12 +189,17 @@ async def expire_instructions(conn: AsyncConnection) -> dict[UUID, list[Instruct
 
 async def read_latest(conn: AsyncConnection, exam_id: UUID) -> list[InstructionRow]:
     """Each attempt's newest instruction, which is what a board shows of them."""
-    found = await conn.execute(
+    # Attempt by attempt: a join would read the instructions of all exams.
+    newest = (
         select(*_SHOWN)
-        .join(ExamAttempt, ExamAttempt.id == Instruction.attempt_id)
-        .where(ExamAttempt.exam_id == exam_id)
-        .ext(postgresql.distinct_on(Instruction.attempt_id))
-        .order_by(Instruction.attempt_id, Instruction.n.desc())
+        .where(Instruction.attempt_id == ExamAttempt.id)
+        .order_by(Instruction.n.desc())
+        .limit(1)
+        .correlate(ExamAttempt)
+        .lateral("newest")
+    )
+    found = await conn.execute(
+        select(newest).select_from(ExamAttempt).join(newest, true()).where(ExamAttempt.exam_id == exam_id)
     )
     return [_row(row) for row in found]
 

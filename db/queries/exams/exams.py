@@ -10,13 +10,14 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, func, insert, select, true, union_all, update
+from sqlalchemy import ColumnElement, Select, func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import InstrumentedAttribute
 from uuid_utils.compat import uuid7
 
 from db.clock import to_ms
 from db.errors import Conflict
-from db.models import Exam, ExamAttempt, ExamEnrollment, ExamPolicy, FeedHead, TeacherExamPermission
+from db.models import Exam, ExamAttempt, ExamCount, ExamPolicy, FeedHead
 from db.queries import access, feed
 from protocol.attempts import RUNNING, ExamKind
 from protocol.roles import Permission, Role
@@ -66,12 +67,14 @@ class LockedExam(msgspec.Struct, frozen=True):
 
 _MOMENTS: Final = ("opens_at", "closes_at", "results_released_at", "created_at")
 
-_ROSTER_SIZE: Final = (
-    select(func.count())
-    .where(ExamEnrollment.exam_id == Exam.id, ExamEnrollment.removed_at.is_(None))
-    .correlate(Exam)
-    .scalar_subquery()
-)
+
+
+def _counted(column: InstrumentedAttribute[int]) -> ColumnElement[int]:
+    return (
+        select(func.coalesce(func.sum(column), 0)).where(ExamCount.exam_id == Exam.id).correlate(Exam).scalar_subquery()
+    )
+
+
 _RUNNING: Final = (
     select(func.count())
     .where(ExamAttempt.exam_id == Exam.id, ExamAttempt.status.in_(RUNNING))
@@ -104,7 +107,7 @@ async def list_visible(
     """List the exams for which the user has any permission, the newest first, before the exam `after`."""
     older = true() if after is None else Exam.id < after
     # Limits the search to the teacher's own and permitted exams, for speed; `permits` decides about access.
-    near = true() if role is Role.ADMIN else Exam.id.in_(_near(user_id))
+    near = true() if role is Role.ADMIN else Exam.id.in_(access.near(user_id))
     found = await conn.execute(_select_view(user_id).where(older, near).order_by(Exam.id.desc()).limit(limit))
     return [_view(row) for row in found]
 
@@ -172,12 +175,6 @@ async def release_results(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -
     return released.one_or_none() is not None
 
 
-def _near(user_id: UUID) -> Select[UUID]:
-    permitted = select(TeacherExamPermission.exam_id).where(TeacherExamPermission.teacher_id == user_id)
-    made = select(Exam.id.label("exam_id")).where(Exam.creator_id == user_id)
-    return select(union_all(permitted, made).subquery().c.exam_id)
-
-
 def _select_view(user_id: UUID) -> Select[Any]:
     permitted: list[ColumnElement[Any]] = [
         access.permits(user_id, permission).label(permission) for permission in Permission
@@ -185,8 +182,8 @@ def _select_view(user_id: UUID) -> Select[Any]:
     return select(
         Exam,
         _POLICY_VERSION.label("policy_version"),
-        _ROSTER_SIZE.label("roster_size"),
-        _RUNNING.label("running_attempts"),
+        _counted(ExamCount.roster).label("roster_size"),
+        _counted(ExamCount.running).label("running_attempts"),
         *permitted,
     ).where(access.permits(user_id, *access.ANY), Exam.deleting_at.is_(None))
 

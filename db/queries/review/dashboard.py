@@ -7,16 +7,15 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, select
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, exists, func, select, text
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import to_ms
-from db.models import Exam, ExamAttempt, ExamEnrollment, Flag
+from db.models import Exam, ExamCount, Flag, User
 from db.queries import access
-from protocol.attempts import RUNNING, ExamKind
-from protocol.flags import UNDECIDED, Severity
-from protocol.roles import Permission
+from protocol.attempts import ExamKind
+from protocol.roles import Permission, Role
 
 EXAMS_MAX: Final = 100
 """The most exams on a dashboard. All of them are in the list of exams."""
@@ -45,23 +44,31 @@ class ExamLine(msgspec.Struct, frozen=True, kw_only=True):
     permissions: list[Permission]
 
 
-async def list_exams(conn: AsyncConnection, user_id: UUID, limit: int = EXAMS_MAX) -> list[ExamLine]:
-    """List the exams for which the user has any permission, the newest first."""
-    page = (await conn.execute(_PAGE, {"user": user_id, "most": limit})).mappings().all()
+async def list_exams(conn: AsyncConnection, user_id: UUID, role: Role, limit: int = EXAMS_MAX) -> list[ExamLine]:
+    """List the exams for which the user has any permission, the newest first.
+
+    `role` is only for speed: the query checks the access.
+    """
+    statement = _PAGE if role is Role.ADMIN else _PAGE.where(Exam.id.in_(access.near(_USER)))
+    page = (await conn.execute(statement, {"user": user_id, "most": limit})).mappings().all()
     about = {"exams": [row["id"] for row in page]}
-    rosters = {row.exam_id: row for row in await conn.execute(_ROSTERS, about)}
-    attempts = {row.exam_id: row for row in await conn.execute(_ATTEMPTS, about)}
+    counts = {row.exam_id: row for row in await conn.execute(_COUNTS, about)}
     flags = {row.exam_id: row for row in await conn.execute(_FLAGS, about)}
-    return [_line(row, rosters.get(row["id"]), attempts.get(row["id"]), flags.get(row["id"])) for row in page]
+    return [_line(row, counts.get(row["id"]), flags.get(row["id"])) for row in page]
 
 
-async def count_exams(conn: AsyncConnection, user_id: UUID) -> int:
-    """Count the exams for which the user has any permission."""
-    found = await conn.execute(select(func.count()).select_from(Exam).where(access.permits(user_id, *access.ANY)))
-    return int(found.scalar_one())
+async def count_exams(conn: AsyncConnection, user_id: UUID, role: Role) -> int:
+    """Count the exams for which the user has any permission. `role` is only for speed."""
+    if role is Role.ADMIN:
+        is_admin = exists().where(User.id == user_id, User.is_active, User.role == Role.ADMIN)
+        query = select(func.count()).select_from(Exam).where(is_admin)
+    else:
+        near = Exam.id.in_(access.near(user_id))
+        query = select(func.count()).select_from(Exam).where(near, access.permits(user_id, *access.ANY))
+    return int((await conn.execute(query)).scalar_one())
 
 
-def _line(exam: Any, roster: Any, attempts: Any, flags: Any) -> ExamLine:
+def _line(exam: Any, counts: Any, flags: Any) -> ExamLine:
     """Combine the counts of one exam; 0 where there is nothing to count."""
     return ExamLine(
         exam_id=exam["id"],
@@ -70,11 +77,11 @@ def _line(exam: Any, roster: Any, attempts: Any, flags: Any) -> ExamLine:
         is_published=exam["is_published"],
         opens_at=None if exam["opens_at"] is None else to_ms(exam["opens_at"]),
         closes_at=None if exam["closes_at"] is None else to_ms(exam["closes_at"]),
-        roster_size=roster.students if roster else 0,
-        attempts=attempts.attempts if attempts else 0,
-        running=attempts.running if attempts else 0,
+        roster_size=counts.roster if counts else 0,
+        attempts=counts.attempts if counts else 0,
+        running=counts.running if counts else 0,
         awaiting_review=flags.attempts if flags else 0,
-        awaiting_grade=attempts.ungraded if attempts else 0,
+        awaiting_grade=counts.ungraded if counts else 0,
         open_flags=flags.flags if flags else 0,
         kind=ExamKind(exam["kind"]),
         permissions=[permission for permission in access.ANY if exam[permission]],
@@ -98,30 +105,24 @@ _PAGE: Final = (
     .order_by(Exam.id.desc())
     .limit(bindparam("most"))
 )
-_ROSTERS: Final = (
-    select(ExamEnrollment.exam_id, func.count().label("students"))
-    .where(ExamEnrollment.exam_id == _AMONG, ExamEnrollment.removed_at.is_(None))
-    .group_by(ExamEnrollment.exam_id)
-)
-_ATTEMPTS: Final = (
+_COUNTS: Final = (
     select(
-        ExamAttempt.exam_id,
-        func.count().label("attempts"),
-        func.count().filter(ExamAttempt.status.in_(RUNNING)).label("running"),
-        func.count()
-        .filter(ExamAttempt.completed_at.is_not(None), ExamAttempt.grade_final_at.is_(None))
-        .label("ungraded"),
+        ExamCount.exam_id,
+        *(
+            func.sum(column).label(column.key)
+            for column in (ExamCount.roster, ExamCount.attempts, ExamCount.running, ExamCount.ungraded)
+        ),
     )
-    .where(ExamAttempt.exam_id == _AMONG)
-    .group_by(ExamAttempt.exam_id)
+    .where(ExamCount.exam_id == _AMONG)
+    .group_by(ExamCount.exam_id)
 )
+# With constants, so that the planner can use the partial index, which contains all that is read.
 _FLAGS: Final = (
     select(
-        ExamAttempt.exam_id,
+        Flag.exam_id,
         func.count().label("flags"),
         func.count(Flag.attempt_id.distinct()).label("attempts"),
     )
-    .join(Flag, Flag.attempt_id == ExamAttempt.id)
-    .where(ExamAttempt.exam_id == _AMONG, Flag.status.in_(UNDECIDED), Flag.severity != Severity.NORMAL)
-    .group_by(ExamAttempt.exam_id)
+    .where(Flag.exam_id == _AMONG, text("flags.status IN ('open', 'escalated') AND flags.severity <> 'normal'"))
+    .group_by(Flag.exam_id)
 )

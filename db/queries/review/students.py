@@ -8,13 +8,31 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, Subquery, and_, column, exists, func, not_, or_, select, table
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Lateral,
+    Row,
+    Select,
+    Uuid,
+    and_,
+    column,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+    table,
+    text,
+    true,
+    union,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from db.clock import to_ms
 from db.errors import NotFound
-from db.models import Exam, ExamAttempt, ExamEnrollment, PerformanceMetric, StudentProfile, User
+from db.models import Exam, ExamAttempt, ExamEnrollment, PerformanceMetric, StudentProfile, StudentRisk, User
 from db.queries import access
 from db.queries.review.attempts import AttemptSummary, select_summaries, to_summary
 from protocol.analysis import HIGH_RISK, DropoutLabel, Trend
@@ -144,14 +162,21 @@ async def list_flagged(
 
     These are students with a high-risk or flagged attempt in an exam whose analytics the user may see (or in the named
     exam), or flagged for intervention over all exams. An administrator's list over all exams comes from the
-    materialized view, as of its last refresh. Attempts of practice exams are left out. Raises NotFound and Forbidden
+    summary, as of its last refresh. Attempts of practice exams are left out. Raises NotFound and Forbidden
     for the named exam.
     """
     if exam_id is not None:
         await access.require(conn, exam_id, user_id, Permission.VIEW_ANALYTICS)
-    is_over_all = role is Role.ADMIN and exam_id is None and await _has_summary(conn)
-    counted = select(_RISKS).subquery("counted") if is_over_all else _count(user_id, exam_id)
     metric = PerformanceMetric
+    is_over_all = role is Role.ADMIN and exam_id is None and await _has_summary(conn)
+    if is_over_all:
+        counted: FromClause = select(_RISKS).subquery("counted")
+        chosen = _risky_of_all()
+    else:
+        counted = _count(user_id, exam_id)
+        chosen = _risky_of_exams(user_id, exam_id)
+    # Few students need attention, and only theirs are counted: the attempts of all others are not read.
+    candidate = union(chosen, select(metric.student_id).where(metric.flagged_for_intervention)).subquery("candidate")
     is_visible = and_(metric.student_id.is_not(None), not_(_has_other_exams(counted.c.student_id, user_id)))
     query = (
         select(
@@ -161,15 +186,42 @@ async def list_flagged(
             metric.flagged_for_intervention,
             is_visible.label("is_visible"),
         )
+        .select_from(candidate)
+        .join(counted, counted.c.student_id == candidate.c.student_id if is_over_all else true())
         .join(User, User.id == counted.c.student_id)
         .outerjoin(metric, metric.student_id == counted.c.student_id)
         .where(or_(counted.c.high_risk > 0, counted.c.flagged > 0, and_(metric.flagged_for_intervention, is_visible)))
-        .order_by(counted.c.student_id)
+        .order_by(candidate.c.student_id)
         .limit(limit)
     )
     if after is not None:
-        query = query.where(counted.c.student_id > after)
+        query = query.where(candidate.c.student_id > after)
     return [_flagged(row) for row in await conn.execute(query)]
+
+
+def _risky_of_all() -> Select[UUID]:
+    # With constants, so that the planner can use the partial index.
+    return select(StudentRisk.student_id).where(
+        text("(student_risk_summary.high_risk > 0 OR student_risk_summary.flagged > 0)")
+    )
+
+
+def _risky_of_exams(user_id: UUID, exam_id: UUID | None) -> Select[UUID]:
+    """Select students with a high-risk or flagged attempt in these exams. With constants, for the partial index."""
+    return (
+        select(ExamAttempt.student_id)
+        .join(Exam, Exam.id == ExamAttempt.exam_id)
+        .where(
+            _among(user_id, exam_id),
+            Exam.kind == ExamKind.REAL,
+            text("exam_attempts.completed_at IS NOT NULL"),
+            text("(exam_attempts.flagged OR exam_attempts.dropout_label IN ('copy', 'incapable'))"),
+        )
+    )
+
+
+def _among(user_id: UUID, exam_id: UUID | None) -> ColumnElement[bool]:
+    return access.permits(user_id, Permission.VIEW_ANALYTICS) if exam_id is None else Exam.id == exam_id
 
 
 def _is_admin(user_id: UUID) -> ColumnElement[bool]:
@@ -179,11 +231,10 @@ def _is_admin(user_id: UUID) -> ColumnElement[bool]:
 
 def _name_for(user_id: UUID, exam_id: UUID | None) -> ColumnElement[str]:
     """Return the name of a student (`User`) on the newest roster that the reader may see, or the account's."""
-    among = access.permits(user_id, Permission.VIEW_ANALYTICS) if exam_id is None else Exam.id == exam_id
     said = (
         select(ExamEnrollment.name)
         .join(Exam, Exam.id == ExamEnrollment.exam_id)
-        .where(ExamEnrollment.student_id == User.id, ExamEnrollment.name.is_not(None), among)
+        .where(ExamEnrollment.student_id == User.id, ExamEnrollment.name.is_not(None), _among(user_id, exam_id))
         .order_by(ExamEnrollment.created_at.desc())
         .limit(1)
         .correlate(User)
@@ -202,12 +253,12 @@ async def _has_summary(conn: AsyncConnection) -> bool:
     return bool((await conn.execute(select(exists().select_from(_RISKS)))).scalar_one())
 
 
-def _count(user_id: UUID, exam_id: UUID | None) -> Subquery:
-    """Count ended attempts by student, like the view, in the exams whose analytics the user may see.
+def _count(user_id: UUID, exam_id: UUID | None) -> Lateral:
+    """Count ended attempts of the candidate, like the summary, in the exams whose analytics the user may see.
 
     Attempts of practice exams count in no figures.
     """
-    among = access.permits(user_id, Permission.VIEW_ANALYTICS) if exam_id is None else Exam.id == exam_id
+    candidate = table("candidate", column("student_id", Uuid))
     return (
         select(
             ExamAttempt.student_id,
@@ -217,9 +268,15 @@ def _count(user_id: UUID, exam_id: UUID | None) -> Subquery:
             func.max(ExamAttempt.completed_at).label("last_attempt_at"),
         )
         .join(Exam, Exam.id == ExamAttempt.exam_id)
-        .where(among, Exam.kind == ExamKind.REAL, ExamAttempt.completed_at.is_not(None))
+        .where(
+            ExamAttempt.student_id == candidate.c.student_id,
+            _among(user_id, exam_id),
+            Exam.kind == ExamKind.REAL,
+            ExamAttempt.completed_at.is_not(None),
+        )
         .group_by(ExamAttempt.student_id)
-        .subquery("counted")
+        .correlate(candidate)
+        .lateral("counted")
     )
 
 

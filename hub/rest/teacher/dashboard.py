@@ -48,9 +48,9 @@ async def read_dashboard(
     async with change(engine, None) as unit:
         conn = unit.conn
         record_action(unit, request, principal.user_id, "read_dashboard", "user", principal.user_id)
-        exams = await dashboard.list_exams(conn, principal.user_id)
-        total = await dashboard.count_exams(conn, principal.user_id)
-        recent = await flags.list_undecided_flags(conn, principal.user_id, RECENT)
+        exams = await dashboard.list_exams(conn, principal.user_id, principal.role)
+        total = await dashboard.count_exams(conn, principal.user_id, principal.role)
+        recent = await flags.list_undecided_flags(conn, principal.user_id, principal.role, RECENT)
     summary = TeacherSummary(
         exams=total,
         running_attempts=sum(exam.running for exam in exams),

@@ -95,9 +95,9 @@ async def test_only_undecided_flags_above_a_note_are_on_the_list_of_recent_flags
     made = [await make_flag(conn, seeded.attempt_id, episode=str(n)) for n in range(4)]
     await conn.execute(update(Flag).where(Flag.id == made[0]).values(status=FlagStatus.CONFIRMED))
     await conn.execute(update(Flag).where(Flag.id == made[1]).values(severity=Severity.NORMAL))
-    found = await flags.list_undecided_flags(conn, seeded.teacher_id, 10)
+    found = await flags.list_undecided_flags(conn, seeded.teacher_id, Role.TEACHER, 10)
     assert [flag.flag_id for flag in found] == [made[3], made[2]]
-    assert await flags.list_undecided_flags(conn, (await seed_attempt(conn)).teacher_id, 10) == []
+    assert await flags.list_undecided_flags(conn, (await seed_attempt(conn)).teacher_id, Role.TEACHER, 10) == []
 
 
 async def test_the_flags_of_an_attempt_are_read_in_the_order_in_which_they_were_raised(
