@@ -14,6 +14,7 @@ from rich.console import Console
 from bench import ingest, report, stage_costs
 from bench.dataset import open_dataset
 from bench.load import workload
+from bench.queries import run as queries
 from bench.report import ReportFile, Shape
 from bench.scenarios.commands import COMMANDS
 from veritas.environment import data_dir, read_environment
@@ -94,6 +95,21 @@ def run_dataset(size: float, seed: int) -> None:
     """Fill a large database for the other benchmarks, and keep it."""
     with open_dataset(size, seed=seed, out=out) as environment:
         out.print(f"the dataset is in {environment.folder}", highlight=False)
+
+
+@cli.command("queries")
+@click.option("--size", default=1.0, show_default=True, type=click.FloatRange(0.0001, 1), help="Of the dataset.")
+@click.option("--requests", default=60, show_default=True, type=click.IntRange(5, 10_000), help="Of each call.")
+@click.option("--only", default="", help="Only calls whose name contains this.")
+@click.option("--plans/--no-plans", default=False, show_default=True, help="Show the plans of all calls.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures to this file.")
+def run_queries(size: float, requests: int, only: str, json_file: Path | None, *, plans: bool) -> None:
+    """Every dashboard call on the dataset, with the plans of what misses its goal."""
+    with open_dataset(size, out=out) as environment:
+        figures = queries.run(environment, requests, out, only=only, plans=plans)
+    queries.show(figures, out)
+    if json_file is not None:
+        json_file.write_bytes(msgspec.json.format(msgspec.json.encode(figures)))
 
 
 @contextmanager

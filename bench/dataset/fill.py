@@ -45,6 +45,15 @@ async def fill(admin_url: str, extent: Extent, seed: int, out: Console) -> None:
         await conn.close()
 
 
+async def tidy(admin_url: str) -> None:
+    """Renew statistics and free the space of rows that a migration has written again."""
+    conn = await asyncpg.connect(admin_url)
+    try:
+        await conn.execute("VACUUM (ANALYZE)")
+    finally:
+        await conn.close()
+
+
 async def _fill(conn: asyncpg.Connection, extent: Extent, seed: int, progress: Progress) -> None:
     values = {
         "seed": seed,

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import asyncpg
 import msgspec
 from rich.console import Console
 
@@ -57,10 +58,24 @@ def open_dataset(size: float = 1.0, *, seed: int = 1, out: Console | None = None
 
 
 async def _prepare(servers: Servers, folder: Path, wanted: Mark, out: Console) -> None:
+    before = await _read_revision(servers)
     await migrations.upgrade(servers.owner_url)
     if not (folder / MARK).exists():
         await fill.fill(servers.admin_url, wanted.extent, wanted.seed, out)
         (folder / MARK).write_bytes(msgspec.json.encode(wanted))
+    elif before != await _read_revision(servers):
+        await fill.tidy(servers.admin_url)
+
+
+async def _read_revision(servers: Servers) -> str | None:
+    conn = await asyncpg.connect(servers.admin_url)
+    try:
+        if await conn.fetchval("SELECT to_regclass('public.alembic_version')") is None:
+            return None
+        revision: str | None = await conn.fetchval("SELECT version_num FROM alembic_version")
+        return revision
+    finally:
+        await conn.close()
 
 
 def _read_mark(folder: Path) -> Mark | None:

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Lateral,
     Row,
     Select,
-    Uuid,
     and_,
     column,
     exists,
@@ -169,14 +168,12 @@ async def list_flagged(
         await access.require(conn, exam_id, user_id, Permission.VIEW_ANALYTICS)
     metric = PerformanceMetric
     is_over_all = role is Role.ADMIN and exam_id is None and await _has_summary(conn)
-    if is_over_all:
-        counted: FromClause = select(_RISKS).subquery("counted")
-        chosen = _risky_of_all()
-    else:
-        counted = _count(user_id, exam_id)
-        chosen = _risky_of_exams(user_id, exam_id)
+    risky = _risky_of_all() if is_over_all else _risky_of_exams(user_id, exam_id)
     # Few students need attention, and only theirs are counted: the attempts of all others are not read.
-    candidate = union(chosen, select(metric.student_id).where(metric.flagged_for_intervention)).subquery("candidate")
+    candidate = union(risky, select(metric.student_id).where(metric.flagged_for_intervention)).subquery("candidate")
+    counted: FromClause = (
+        select(_RISKS).subquery("counted") if is_over_all else _count(candidate.c.student_id, user_id, exam_id)
+    )
     is_visible = and_(metric.student_id.is_not(None), not_(_has_other_exams(counted.c.student_id, user_id)))
     query = (
         select(
@@ -253,12 +250,11 @@ async def _has_summary(conn: AsyncConnection) -> bool:
     return bool((await conn.execute(select(exists().select_from(_RISKS)))).scalar_one())
 
 
-def _count(user_id: UUID, exam_id: UUID | None) -> Lateral:
-    """Count ended attempts of the candidate, like the summary, in the exams whose analytics the user may see.
+def _count(student_id: ColumnElement[UUID], user_id: UUID, exam_id: UUID | None) -> Lateral:
+    """Count ended attempts of the student, like the summary, in the exams whose analytics the user may see.
 
     Attempts of practice exams count in no figures.
     """
-    candidate = table("candidate", column("student_id", Uuid))
     return (
         select(
             ExamAttempt.student_id,
@@ -269,13 +265,13 @@ def _count(user_id: UUID, exam_id: UUID | None) -> Lateral:
         )
         .join(Exam, Exam.id == ExamAttempt.exam_id)
         .where(
-            ExamAttempt.student_id == candidate.c.student_id,
+            ExamAttempt.student_id == student_id,
             _among(user_id, exam_id),
             Exam.kind == ExamKind.REAL,
             ExamAttempt.completed_at.is_not(None),
         )
         .group_by(ExamAttempt.student_id)
-        .correlate(candidate)
+        .correlate_except(ExamAttempt, Exam)
         .lateral("counted")
     )
 
