@@ -46,12 +46,16 @@ async def choose_subjects(environment: Environment) -> Subjects:
         students=[row[0] for row in await fetch(environment, _STUDENTS)],
         big=await ids(f"SELECT exams.id {owned} AND closes_at < now() ORDER BY exams.id LIMIT 19"),  # noqa: S608
         running=await ids(f"SELECT exams.id {owned} AND closes_at > now() ORDER BY exams.id LIMIT 1"),  # noqa: S608
-        middle=await ids("SELECT exam_id FROM exam_counts GROUP BY exam_id HAVING sum(roster) BETWEEN 20 AND 1000 "
-                         "ORDER BY exam_id LIMIT 20"),
+        middle=await ids(
+            "SELECT exam_id FROM exam_counts GROUP BY exam_id HAVING sum(roster) BETWEEN 20 AND 1000 "
+            "ORDER BY exam_id LIMIT 20"
+        ),
         attempts=await ids("SELECT attempt_id FROM flags ORDER BY id LIMIT 100"),
         longest=(await ids("SELECT attempt_id FROM analysis_cursors ORDER BY facts DESC LIMIT 1"))[0],
-        taught=await ids(f"SELECT student_id FROM exam_enrollments WHERE exam_id = (SELECT exams.id {owned} "  # noqa: S608
-                         "ORDER BY exams.id LIMIT 1) ORDER BY student_id LIMIT 50"),
+        taught=await ids(
+            f"SELECT student_id FROM exam_enrollments WHERE exam_id = (SELECT exams.id {owned} "  # noqa: S608
+            "ORDER BY exams.id LIMIT 1) ORDER BY student_id LIMIT 50"
+        ),
     )
 
 

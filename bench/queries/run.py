@@ -44,7 +44,9 @@ class CallFigures(msgspec.Struct, frozen=True):
         return self.p95_ms > self.goal_p95_ms
 
 
-def run(environment: Environment, requests: int, out: Console, *, only: str = "", plans: bool = False) -> list[CallFigures]:
+def run(
+    environment: Environment, requests: int, out: Console, *, only: str = "", plans: bool = False
+) -> list[CallFigures]:
     """Measure each call whose name contains `only`; with `plans`, keep the plans of all, not only of what missed."""
     subjects = asyncio.run(choose_subjects(environment))
     calls = [call for call in list_calls(subjects) if only in call.name]
@@ -58,7 +60,9 @@ def run(environment: Environment, requests: int, out: Console, *, only: str = ""
         asyncio.run(log_no_plans(environment))
     return [
         msgspec.structs.replace(
-            measured, statements=len(found[measured.name]), plans=found[measured.name] if plans or measured.is_missed else []
+            measured,
+            statements=len(found[measured.name]),
+            plans=found[measured.name] if plans or measured.is_missed else [],
         )
         for measured in figures
     ]

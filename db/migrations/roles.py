@@ -108,6 +108,7 @@ FUNCTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "count_attempts()": (),
     "drop_exam_counts()": (),
     "note_summary_change()": (),
+    "note_grade_change()": (),
     "delete_attempt_events(uuid,bigint)": (HUB, WORKER),
     "drop_event_partition(date)": (WORKER,),
     "delete_attempt_reviews(uuid[])": (WORKER,),

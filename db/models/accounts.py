@@ -25,6 +25,7 @@ class User(Base):
     __table_args__ = (
         one_of("role", Role),
         one_of("origin", Origin),
+        Index("ix_users_role_username", "role", "username"),
         # For the search of administrators, by any part of these.
         Index(
             "ix_users_search",

@@ -36,6 +36,7 @@ class ExamAttempt(Base):
         UniqueConstraint("exam_id", "ix"),
         one_of("status", AttemptStatus),
         one_of("dropout_label", DropoutLabel),
+        Index("ix_exam_attempts_student_id_exam_id", "student_id", "exam_id"),
         Index("ix_exam_attempts_student_id_started_at", "student_id", "started_at"),
         # For the poll for passed deadlines, every second.
         Index(
@@ -49,9 +50,7 @@ class ExamAttempt(Base):
             "ix_exam_attempts_risky",
             "exam_id",
             "student_id",
-            postgresql_where=text(
-                "completed_at IS NOT NULL AND (flagged OR dropout_label IN ('copy', 'incapable'))"
-            ),
+            postgresql_where=text("completed_at IS NOT NULL AND (flagged OR dropout_label IN ('copy', 'incapable'))"),
         ),
         # At most one attempt of a student runs at a time.
         Index(

@@ -5,9 +5,11 @@ Contains nothing that cannot be computed again from other tables.
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Identity, Index, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, CreatedAt
@@ -63,6 +65,8 @@ class ExamPerformance(Base):
     no_interest: Mapped[int | None] = mapped_column(BigInteger)
     unknown: Mapped[int | None] = mapped_column(BigInteger)
     as_of: Mapped[datetime | None]
+    items: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    """How many answered each item, and the average points of those that were graded on it."""
 
 
 class StudentRisk(Base):
@@ -70,9 +74,7 @@ class StudentRisk(Base):
 
     __tablename__ = "student_risk_summary"
     __table_args__ = (
-        Index(
-            "ix_student_risk_summary_risky", "student_id", postgresql_where=text("high_risk > 0 OR flagged > 0")
-        ),
+        Index("ix_student_risk_summary_risky", "student_id", postgresql_where=text("high_risk > 0 OR flagged > 0")),
     )
 
     student_id: Mapped[UUID] = mapped_column(primary_key=True)

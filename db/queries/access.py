@@ -8,7 +8,19 @@ may not see it.
 from typing import Any, Final, Never
 from uuid import UUID
 
-from sqlalchemy import BindParameter, ColumnElement, Select, Uuid, and_, bindparam, exists, false, or_, select, union_all
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Select,
+    Uuid,
+    and_,
+    bindparam,
+    exists,
+    false,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 

@@ -36,12 +36,19 @@ class SummaryViews:
         """Update the summaries of what has changed. Raises AWAY errors."""
         if self._clock() - self._rebuilt_s > REBUILT_S:
             await self._rebuild()
-        async with self._engine.begin() as conn:
-            if await summary_views.try_lock(conn):
-                await summary_views.update_summaries(conn)
-                await summary_views.merge_counts(conn)
+        while await self._update() == summary_views.CHANGES_AT_ONCE:
+            pass
         async with self._engine.connect() as conn:
             metrics.VIEWS_AGE.set(await summary_views.read_age_s(conn) or 0)
+
+    async def _update(self) -> int:
+        """Take some changes in one transaction; return how many: 0 while another process has the lock."""
+        async with self._engine.begin() as conn:
+            if not await summary_views.try_lock(conn):
+                return 0
+            changes = await summary_views.update_summaries(conn)
+            await summary_views.merge_counts(conn)
+        return changes
 
     async def _rebuild(self) -> None:
         async with begin_unguarded(self._engine) as conn:

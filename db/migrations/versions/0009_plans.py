@@ -115,8 +115,23 @@ _COUNTS = (
     "SELECT public.rebuild_exam_counts()",
 )
 
+_ITEMS = """
+SELECT summed.*, (
+    SELECT jsonb_object_agg(item, jsonb_build_array(coalesce(answered, 0), points))
+    FROM (
+        SELECT item, count(*) AS answered
+        FROM exam_attempts AS attempt CROSS JOIN jsonb_object_keys(submission_data -> 'responses') AS item
+        WHERE attempt.exam_id = summed.exam_id AND completed_at IS NOT NULL
+          AND jsonb_typeof(submission_data -> 'responses') = 'object'
+        GROUP BY item
+    ) AS given FULL JOIN (
+        SELECT item, avg(points) AS points
+        FROM attempt_grades JOIN exam_attempts AS attempt ON attempt.id = attempt_id
+        WHERE attempt.exam_id = summed.exam_id AND completed_at IS NOT NULL
+        GROUP BY item
+    ) AS graded USING (item)
+) AS items FROM ("""
 _PERFORMANCE = """
-CREATE VIEW exam_performance_now AS
 SELECT exam_id,
        count(*) AS total_attempts,
        avg(percentage) AS average_score,
@@ -136,7 +151,6 @@ WHERE completed_at IS NOT NULL
 GROUP BY exam_id
 """
 _RISKS = """
-CREATE VIEW student_risk_now AS
 SELECT student_id,
        count(*) AS attempts,
        count(*) FILTER (WHERE dropout_label IN ('copy', 'incapable')) AS high_risk,
@@ -158,8 +172,8 @@ _SUMMARIES = (
     "DROP FUNCTION public.refresh_summary_views()",
     "DROP MATERIALIZED VIEW exam_performance_summary",
     "DROP MATERIALIZED VIEW student_risk_summary",
-    _PERFORMANCE,
-    _RISKS,
+    f"CREATE VIEW exam_performance_now AS {_ITEMS}{_PERFORMANCE}) AS summed",
+    f"CREATE VIEW student_risk_now AS {_RISKS}",
     "CREATE TABLE exam_performance_summary AS SELECT * FROM exam_performance_now",
     "ALTER TABLE exam_performance_summary ADD CONSTRAINT pk_exam_performance_summary PRIMARY KEY (exam_id)",
     "CREATE TABLE student_risk_summary AS SELECT * FROM student_risk_now",
@@ -174,6 +188,19 @@ _SUMMARIES = (
         RETURN NULL;
     END $$
     """,
+    f"""
+    CREATE FUNCTION public.note_grade_change() RETURNS trigger {_DEFINER} AS $$
+    BEGIN
+        INSERT INTO summary_changes (exam_id, student_id)
+        SELECT exam_id, student_id FROM exam_attempts WHERE id = NEW.attempt_id AND completed_at IS NOT NULL;
+        RETURN NULL;
+    END $$
+    """,
+    # Points from the key are stored when the attempt ends, which is noted anyway.
+    "CREATE TRIGGER attempt_grades_added AFTER INSERT ON attempt_grades FOR EACH ROW "
+    "WHEN (NEW.grader_id IS NOT NULL) EXECUTE FUNCTION note_grade_change()",
+    "CREATE TRIGGER attempt_grades_changed AFTER UPDATE OF points ON attempt_grades FOR EACH ROW "
+    "WHEN (OLD.points <> NEW.points) EXECUTE FUNCTION note_grade_change()",
     f"CREATE TRIGGER exam_attempts_summed AFTER UPDATE OF {_SHOWN} ON exam_attempts FOR EACH ROW "
     f"WHEN ((OLD.completed_at IS NOT NULL OR NEW.completed_at IS NOT NULL) AND ({_WAS}) IS DISTINCT FROM ({_IS})) "
     "EXECUTE FUNCTION note_summary_change()",
@@ -196,6 +223,7 @@ _TRIGGERS = (
     "flags_exam ON flags",
     "exams_gone ON exams",
     *(f"exam_enrollments_{name} ON exam_enrollments" for name in ("added", "changed", "gone")),
+    *(f"attempt_grades_{name} ON attempt_grades" for name in ("added", "changed")),
     *(f"exam_attempts_{name} ON exam_attempts" for name in ("counted", "recounted", "summed", "added", "gone")),
 )
 _FUNCTIONS = (
@@ -205,9 +233,12 @@ _FUNCTIONS = (
     "drop_exam_counts",
     "rebuild_exam_counts",
     "note_summary_change",
+    "note_grade_change",
     "refresh_summary_views",
 )
 _INDEXES = (
+    ("ix_users_role_username", "users"),
+    ("ix_exam_attempts_student_id_exam_id", "exam_attempts"),
     ("ix_users_search", "users"),
     ("ix_instructions_sent", "instructions"),
     ("ix_exam_attempts_risky", "exam_attempts"),
@@ -229,7 +260,7 @@ _REFRESH_VIEWS = """
 def _upsert(table: str, view: str, key: str) -> str:
     shown = "average_score average_integrity average_lmi flagged as_of "
     shown += (
-        "total_attempts pass_rate high_risk_count safe incapable copy no_interest unknown"
+        "items total_attempts pass_rate high_risk_count safe incapable copy no_interest unknown"
         if key == "exam_id"
         else "attempts high_risk last_attempt_at"
     )
@@ -266,9 +297,8 @@ def downgrade() -> None:
         ("student_id", "student_risk_summary", _RISKS),
     ):
         op.drop_table(table)
-        now = view.split()[2]
-        op.execute(f"DROP VIEW {now}")
-        op.execute(view.replace(f"CREATE VIEW {now}", f"CREATE MATERIALIZED VIEW {table}"))
+        op.execute(f"DROP VIEW {table.replace('summary', 'now')}")
+        op.execute(f"CREATE MATERIALIZED VIEW {table} AS {view}")
         op.execute(f"CREATE UNIQUE INDEX uq_{table} ON {table} ({key})")
     op.execute(_REFRESH_VIEWS)
     op.execute("REVOKE ALL ON FUNCTION public.refresh_summary_views() FROM PUBLIC")
@@ -302,9 +332,9 @@ def _add_indexes() -> None:
     op.create_index(
         "ix_exam_attempts_risky", "exam_attempts", ["exam_id", "student_id"], postgresql_where=sa.text(_RISKY)
     )
-    op.create_index(
-        "ix_instructions_sent", "instructions", ["valid_until"], postgresql_where=sa.text("state = 'sent'")
-    )
+    op.create_index("ix_exam_attempts_student_id_exam_id", "exam_attempts", ["student_id", "exam_id"])
+    op.create_index("ix_users_role_username", "users", ["role", "username"])
+    op.create_index("ix_instructions_sent", "instructions", ["valid_until"], postgresql_where=sa.text("state = 'sent'"))
     # A trusted extension: the owner of the database may create it.
     op.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA public")
     op.create_index(

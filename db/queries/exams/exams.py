@@ -68,7 +68,6 @@ class LockedExam(msgspec.Struct, frozen=True):
 _MOMENTS: Final = ("opens_at", "closes_at", "results_released_at", "created_at")
 
 
-
 def _counted(column: InstrumentedAttribute[int]) -> ColumnElement[int]:
     return (
         select(func.coalesce(func.sum(column), 0)).where(ExamCount.exam_id == Exam.id).correlate(Exam).scalar_subquery()

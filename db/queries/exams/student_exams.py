@@ -121,9 +121,17 @@ async def list_enrollments(
 
     `only_exam` leaves out all others.
     """
+    # First, so that PostgreSQL does not walk through all exams.
+    placed = (
+        select(ExamEnrollment.exam_id)
+        .where(ExamEnrollment.student_id == student_id, ExamEnrollment.removed_at.is_(None))
+        .cte("placed")
+        .prefix_with("MATERIALIZED")
+    )
     found = await conn.execute(
         _ENROLLMENTS.where(
             ExamEnrollment.student_id == student_id,
+            Exam.id.in_(select(placed.c.exam_id)),
             true() if only_exam is None else Exam.id == only_exam,
             true() if after is None else Exam.id < after,
         )

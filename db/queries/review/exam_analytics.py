@@ -1,20 +1,36 @@
 """Analytics of an exam: averages, distributions, items and rules.
 
-Averages and labels come from a materialized view, as of its last refresh; before the first refresh, from the attempts.
+Averages, labels and items come from the summary, which a worker renews; before that, from the attempts.
 Never returns data about one student.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Double, Integer, Select, cast, column, func, select, table, true
+from sqlalchemy import (
+    ColumnElement,
+    Double,
+    Integer,
+    Row,
+    Select,
+    case,
+    cast,
+    column,
+    exists,
+    func,
+    select,
+    table,
+    text,
+    true,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.orm import InstrumentedAttribute
 
 from db.clock import to_ms
 from db.errors import NotFound
-from db.models import AttemptGrade, Exam, ExamAttempt, ExamItem, Flag
+from db.models import AttemptGrade, Exam, ExamAttempt, ExamItem, ExamPerformance, Flag, SummaryChange
 from db.queries import access
 from protocol.analysis import HIGH_RISK, DropoutLabel
 from protocol.attempts import ExamKind
@@ -96,11 +112,20 @@ class RuleFigures(msgspec.Struct, frozen=True, kw_only=True):
 _SUMMARY: Final = table(
     "exam_performance_summary",
     *(column(name) for name in ("exam_id", "total_attempts", "average_score", "pass_rate", "high_risk_count")),
-    *(column(name) for name in ("average_integrity", "average_lmi", "flagged", "as_of")),
+    *(column(name) for name in ("average_integrity", "average_lmi", "flagged")),
     *(column(name) for name in ("safe", "incapable", "copy", "no_interest", "unknown")),
 )
 
 
+_IS_CHANGING: Final = exists().where(SummaryChange.exam_id == ExamPerformance.exam_id).correlate(ExamPerformance)
+# Without a change that waits, the row is what would be added up now.
+_AS_OF: Final = (
+    select(case((_IS_CHANGING, ExamPerformance.as_of), else_=func.now()))
+    .where(ExamPerformance.exam_id == _SUMMARY.c.exam_id)
+    .correlate(_SUMMARY)
+    .scalar_subquery()
+    .label("as_of")
+)
 _NO_RISKS: Final = dict.fromkeys(("high_risk_count", "flagged", *map(str, DropoutLabel)), 0)
 
 
@@ -121,7 +146,7 @@ async def read_figures(conn: AsyncConnection, exam_id: UUID) -> tuple[Figures, R
 
     A practice exam has no risks: all its attempts count as without a label, and none as one that needs attention.
     """
-    found = await conn.execute(select(_SUMMARY).where(_SUMMARY.c.exam_id == exam_id))
+    found = await conn.execute(select(_SUMMARY, _AS_OF).where(_SUMMARY.c.exam_id == exam_id))
     row = found.mappings().one_or_none()
     if row is None:
         row = (await conn.execute(_live(exam_id))).mappings().one()
@@ -136,12 +161,54 @@ async def read_figures(conn: AsyncConnection, exam_id: UUID) -> tuple[Figures, R
 
 async def read_distributions(conn: AsyncConnection, exam_id: UUID) -> tuple[list[Bin], list[Bin]]:
     """Read the distributions of percentages and of integrity scores of the ended attempts."""
-    percentage = await _read_bins(conn, exam_id, ExamAttempt.percentage, 100)
-    return percentage, await _read_bins(conn, exam_id, ExamAttempt.integrity_score, 1)
+    tops = {ExamAttempt.percentage: 100.0, ExamAttempt.integrity_score: 1.0}
+    numbers = [func.least(func.width_bucket(value, 0, top, BINS), BINS) for value, top in tops.items()]
+    found = await conn.execute(
+        select(*numbers, func.count())
+        .where(ExamAttempt.exam_id == exam_id, ExamAttempt.completed_at.is_not(None))
+        .group_by(*(text(str(place + 1)) for place in range(len(numbers))))
+    )
+    rows = found.all()
+    percentage, integrity = (_fill_bins(top, rows, place) for place, top in enumerate(tops.values()))
+    return percentage, integrity
 
 
 async def read_items(conn: AsyncConnection, exam_id: UUID) -> list[ItemFigures]:
-    """Read the figures of each of the exam's newest items, in their order."""
+    """Read the figures of each of the exam's newest items, in their order.
+
+    They come from the summary, or from the attempts while a change waits for it.
+    """
+    stored = select(ExamPerformance.items).where(ExamPerformance.exam_id == exam_id, ~_IS_CHANGING)
+    counted: dict[str, Any] | None = (await conn.execute(stored)).scalar_one_or_none()
+    if counted is None:
+        return await _count_items(conn, exam_id)
+    found = await conn.execute(_newest_items(exam_id, ExamItem.item, ExamItem.prompt, ExamItem.points))
+    return [
+        ItemFigures(
+            item=row.item,
+            prompt=row.prompt,
+            points=row.points,
+            answered=counted.get(row.item, _UNANSWERED)[0],
+            average_points=counted.get(row.item, _UNANSWERED)[1],
+        )
+        for row in found
+    ]
+
+
+_UNANSWERED: Final = (0, None)
+
+
+def _newest_items(exam_id: UUID, *columns: Any) -> Select[Any]:
+    return (
+        select(*columns)
+        .select_from(ExamItem)
+        .join(Exam, (Exam.id == ExamItem.exam_id) & (Exam.items_version == ExamItem.version))
+        .where(ExamItem.exam_id == exam_id)
+        .order_by(ExamItem.position)
+    )
+
+
+async def _count_items(conn: AsyncConnection, exam_id: UUID) -> list[ItemFigures]:
     ended = (ExamAttempt.exam_id == exam_id) & ExamAttempt.completed_at.is_not(None)
     given = (
         select(AttemptGrade.item, func.avg(AttemptGrade.points).label("points"))
@@ -160,19 +227,11 @@ async def read_items(conn: AsyncConnection, exam_id: UUID) -> list[ItemFigures]:
         .group_by(answer.c.item)
         .subquery("answered")
     )
+    figures = (func.coalesce(answered.c.attempts, 0).label("answered"), given.c.points.label("average_points"))
     found = await conn.execute(
-        select(
-            ExamItem.item,
-            ExamItem.prompt,
-            ExamItem.points,
-            func.coalesce(answered.c.attempts, 0).label("answered"),
-            given.c.points.label("average_points"),
-        )
-        .join(Exam, (Exam.id == ExamItem.exam_id) & (Exam.items_version == ExamItem.version))
+        _newest_items(exam_id, ExamItem.item, ExamItem.prompt, ExamItem.points, *figures)
         .outerjoin(answered, answered.c.item == ExamItem.item)
         .outerjoin(given, given.c.item == ExamItem.item)
-        .where(ExamItem.exam_id == exam_id)
-        .order_by(ExamItem.position)
     )
     return [ItemFigures(**row) for row in found.mappings()]
 
@@ -191,27 +250,19 @@ async def read_rules(conn: AsyncConnection, exam_id: UUID) -> list[RuleFigures]:
             counted(FlagStatus.DISMISSED).label("dismissed"),
             counted(*UNDECIDED).label("open"),
         )
-        .join(ExamAttempt, ExamAttempt.id == Flag.attempt_id)
-        .where(ExamAttempt.exam_id == exam_id, Flag.source == FlagSource.RULE)
+        .where(Flag.exam_id == exam_id, Flag.source == FlagSource.RULE)
         .group_by(Flag.rule)
         .order_by(Flag.rule)
     )
     return [RuleFigures(**row) for row in found.mappings()]
 
 
-async def _read_bins(
-    conn: AsyncConnection, exam_id: UUID, value: InstrumentedAttribute[float | None], top: float
-) -> list[Bin]:
-    number = func.least(func.width_bucket(value, 0, top, BINS), BINS).label("number")
-    found = await conn.execute(
-        select(number, func.count().label("attempts"))
-        .where(ExamAttempt.exam_id == exam_id, ExamAttempt.completed_at.is_not(None), value.is_not(None))
-        .group_by(number)
-    )
-    counts = {row.number: row.attempts for row in found}
-    return [
-        Bin(low=top * part / BINS, high=top * (part + 1) / BINS, count=counts.get(part + 1, 0)) for part in range(BINS)
-    ]
+def _fill_bins(top: float, rows: Sequence[Row[Any]], place: int) -> list[Bin]:
+    """Return the bins of one value. `rows` are the numbers of both values' bins, and how many attempts are in both."""
+    counts = Counter[int | None]()
+    for row in rows:
+        counts[row[place]] += row[-1]
+    return [Bin(low=top * part / BINS, high=top * (part + 1) / BINS, count=counts[part + 1]) for part in range(BINS)]
 
 
 def _live(exam_id: UUID) -> Select[*tuple[Any, ...]]:

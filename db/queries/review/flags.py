@@ -279,16 +279,13 @@ _CASE: Final = _select_cases().where(Flag.id == bindparam("flag"))
 _CASES_OF_ATTEMPT: Final = (
     _select_cases().where(Flag.attempt_id == bindparam("attempt")).order_by(Flag.id).limit(OF_ATTEMPT_MAX)
 )
-_CASES_OF_EXAM: Final = (
-    _select_only(
-        _select_cases(),
-        _of_exam(bindparam("exam", type_=Uuid))
-        .where(Flag.id > bindparam("after"))
-        .order_by(Flag.id)
-        .limit(bindparam("most")),
-    )
+_CASES_OF_EXAM: Final = _select_only(
+    _select_cases(),
+    _of_exam(bindparam("exam", type_=Uuid))
+    .where(Flag.id > bindparam("after"))
     .order_by(Flag.id)
-)
+    .limit(bindparam("most")),
+).order_by(Flag.id)
 # With constants, so that the planner can use the partial indexes. An administrator sees the newest flags of all exams.
 _IS_UNDECIDED: Final = text("flags.status IN ('open', 'escalated') AND flags.severity <> 'normal'")
 _newest: Final = (

@@ -168,7 +168,7 @@ async def list_flagged(
         await access.require(conn, exam_id, user_id, Permission.VIEW_ANALYTICS)
     metric = PerformanceMetric
     is_over_all = role is Role.ADMIN and exam_id is None and await _has_summary(conn)
-    risky = _risky_of_all() if is_over_all else _risky_of_exams(user_id, exam_id)
+    risky = _risky_of_all() if is_over_all else _risky_of_exams(user_id, exam_id, role)
     # Few students need attention, and only theirs are counted: the attempts of all others are not read.
     candidate = union(risky, select(metric.student_id).where(metric.flagged_for_intervention)).subquery("candidate")
     counted: FromClause = (
@@ -203,13 +203,14 @@ def _risky_of_all() -> Select[UUID]:
     )
 
 
-def _risky_of_exams(user_id: UUID, exam_id: UUID | None) -> Select[UUID]:
+def _risky_of_exams(user_id: UUID, exam_id: UUID | None, role: Role) -> Select[UUID]:
     """Select students with a high-risk or flagged attempt in these exams. With constants, for the partial index."""
     return (
         select(ExamAttempt.student_id)
         .join(Exam, Exam.id == ExamAttempt.exam_id)
         .where(
             _among(user_id, exam_id),
+            Exam.id.in_(access.near(user_id)) if exam_id is None and role is not Role.ADMIN else true(),
             Exam.kind == ExamKind.REAL,
             text("exam_attempts.completed_at IS NOT NULL"),
             text("(exam_attempts.flagged OR exam_attempts.dropout_label IN ('copy', 'incapable'))"),

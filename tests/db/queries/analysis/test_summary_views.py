@@ -7,16 +7,18 @@ from db.queries.analysis import summary_views
 from tests.seeded_attempts import end, seed_attempt
 
 
-async def test_views_are_as_old_as_their_last_refresh_and_of_no_age_while_they_are_empty(engine: AsyncEngine) -> None:
+async def test_summaries_are_as_old_as_the_oldest_change_and_of_no_age_without_one(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         assert await summary_views.read_age_s(conn) is None
         await end(conn, await seed_attempt(conn))
-    async with begin_unguarded(engine) as conn:
-        await summary_views.refresh_views(conn)
     async with engine.connect() as conn:
         age_s = await summary_views.read_age_s(conn)
         assert age_s is not None
         assert 0 <= age_s < 60
+    async with begin_unguarded(engine) as conn:
+        await summary_views.rebuild_summaries(conn)
+    async with engine.connect() as conn:
+        assert await summary_views.read_age_s(conn) is None
         summed = (await conn.execute(text("SELECT exam_id, total_attempts FROM exam_performance_summary"))).one()
         assert tuple(summed) == ((await conn.execute(select(ExamAttempt.exam_id))).scalar_one(), 1)
 

@@ -43,7 +43,10 @@ async def test_only_undecided_flags_above_a_note_wait_for_a_review(conn: AsyncCo
 async def test_the_newest_exams_come_first_up_to_the_limit(conn: AsyncConnection) -> None:
     teacher = await make_user(conn, role=Role.TEACHER)
     exams = [await make_exam(conn, teacher) for _ in range(3)]
-    assert [line.exam_id for line in await dashboard.list_exams(conn, teacher, Role.TEACHER, limit=2)] == [exams[2], exams[1]]
+    assert [line.exam_id for line in await dashboard.list_exams(conn, teacher, Role.TEACHER, limit=2)] == [
+        exams[2],
+        exams[1],
+    ]
     assert await dashboard.count_exams(conn, teacher, Role.TEACHER) == 3
 
 

@@ -114,7 +114,7 @@ async def test_an_attempt_of_a_practice_exam_is_no_risk(
     await conn.execute(update(ExamAttempt).values(flagged=True))
     await conn.execute(update(Exam).values(kind=ExamKind.PRACTICE))
     if is_refreshed:
-        await conn.exec_driver_sql("REFRESH MATERIALIZED VIEW student_risk_summary")
+        await conn.exec_driver_sql("SELECT refresh_summary_views()")
     assert await list_flagged(conn, admin, role=Role.ADMIN) == []
     assert await list_flagged(conn, seeded.teacher_id) == []
     assert await list_flagged(conn, seeded.teacher_id, seeded.exam_id) == []
@@ -139,7 +139,7 @@ async def test_an_administrators_list_comes_from_the_view_once_it_is_filled(
     admin = await make_user(conn, role=Role.ADMIN)
     await label(conn, seeded.attempt_id, "copy")
     assert len(await list_flagged(conn, admin, role=Role.ADMIN)) == 1
-    await conn.exec_driver_sql("REFRESH MATERIALIZED VIEW student_risk_summary")
+    await conn.exec_driver_sql("SELECT refresh_summary_views()")
     await label(conn, seeded.attempt_id, "safe")
     assert len(await list_flagged(conn, admin, role=Role.ADMIN)) == 1
     assert await list_flagged(conn, admin, seeded.exam_id, role=Role.ADMIN) == []

@@ -63,7 +63,7 @@ async def test_figures_are_live_until_the_first_refresh_of_the_view(classroom: C
 
     check(await read(classroom))
     async with engine.begin() as conn:
-        await conn.execute(text("REFRESH MATERIALIZED VIEW exam_performance_summary"))
+        await conn.execute(text("SELECT refresh_summary_views()"))
     await classroom.end(attempts[3], percentage=0)
     check(await read(classroom))
 
