@@ -18,11 +18,9 @@ from sqlalchemy import (
     Select,
     case,
     cast,
-    column,
     exists,
     func,
     select,
-    table,
     text,
     true,
 )
@@ -109,22 +107,11 @@ class RuleFigures(msgspec.Struct, frozen=True, kw_only=True):
     open: int
 
 
-_SUMMARY: Final = table(
-    "exam_performance_summary",
-    *(column(name) for name in ("exam_id", "total_attempts", "average_score", "pass_rate", "high_risk_count")),
-    *(column(name) for name in ("average_integrity", "average_lmi", "flagged")),
-    *(column(name) for name in ("safe", "incapable", "copy", "no_interest", "unknown")),
-)
-
-
 _IS_CHANGING: Final = exists().where(SummaryChange.exam_id == ExamPerformance.exam_id).correlate(ExamPerformance)
 # Without a change that waits, the row is what would be added up now.
-_AS_OF: Final = (
-    select(case((_IS_CHANGING, ExamPerformance.as_of), else_=func.now()))
-    .where(ExamPerformance.exam_id == _SUMMARY.c.exam_id)
-    .correlate(_SUMMARY)
-    .scalar_subquery()
-    .label("as_of")
+_AS_OF: Final = case((_IS_CHANGING, ExamPerformance.as_of), else_=func.now()).label("as_of")
+_SUMMARY: Final = select(
+    *(column for column in ExamPerformance.__table__.c if column.name not in ("as_of", "items")), _AS_OF
 )
 _NO_RISKS: Final = dict.fromkeys(("high_risk_count", "flagged", *map(str, DropoutLabel)), 0)
 
@@ -146,7 +133,7 @@ async def read_figures(conn: AsyncConnection, exam_id: UUID) -> tuple[Figures, R
 
     A practice exam has no risks: all its attempts count as without a label, and none as one that needs attention.
     """
-    found = await conn.execute(select(_SUMMARY, _AS_OF).where(_SUMMARY.c.exam_id == exam_id))
+    found = await conn.execute(_SUMMARY.where(ExamPerformance.exam_id == exam_id))
     row = found.mappings().one_or_none()
     if row is None:
         row = (await conn.execute(_live(exam_id))).mappings().one()

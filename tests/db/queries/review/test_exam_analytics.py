@@ -120,3 +120,14 @@ async def test_the_heading_needs_the_permission_to_view_analytics(conn: AsyncCon
     await permissions.grant(conn, seeded.exam_id, seeded.teacher_id, f"u-{colleague}", Grants(can_view=True))
     with pytest.raises(Forbidden):
         await exam_analytics.read_heading(conn, seeded.exam_id, colleague)
+
+
+async def test_each_exam_has_its_own_figures_and_items(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+    await conclude(conn, seeded, "safe", 1)
+    await end(conn, other := await seed_attempt(conn))
+    await conclude(conn, other, "copy", 0.5)
+    live = [await exam_analytics.read_items(conn, exam_id) for exam_id in (seeded.exam_id, other.exam_id)]
+    await conn.exec_driver_sql("SELECT refresh_summary_views()")
+    for exam_id, integrity, items in ((seeded.exam_id, 1, live[0]), (other.exam_id, 0.5, live[1])):
+        assert (await exam_analytics.read_figures(conn, exam_id))[0].average_integrity == integrity
+        assert await exam_analytics.read_items(conn, exam_id) == items
