@@ -64,7 +64,8 @@ CREATE UNIQUE INDEX ON plan_exams (k);
 INSERT INTO exams (id, creator_id, title, subject, topic, duration_minutes, max_score, passing_score, opens_at,
                    closes_at, is_published, items_version, results_released_at, created_at, kind)
 SELECT id, creator_id, 'Exam ' || k, (ARRAY['Algebra','Biology','Chemistry','History','Law'])[1 + k % 5], 'Topic ' || k,
-       60, 50, 25, begun, CASE WHEN has_run THEN begun + interval '2 hours' ELSE begun + interval '400 days' END, true, 1,
+       60, 50, 25, begun, CASE WHEN has_run THEN begun + interval '2 hours' ELSE begun + interval '400 days' END,
+       true, 1,
        CASE WHEN has_run AND k % 10 < 7 THEN begun + interval '12 hours' END, begun - interval '7 days',
        CASE WHEN k % 50 = 37 THEN 'practice' ELSE 'real' END
 FROM plan_exams;
@@ -103,7 +104,8 @@ SELECT seat.n, k, s, started, completed, luck, pg_temp.v7(started, seat.n) AS id
        -- A tenth was connected for three quarters of the time.
        CASE WHEN pg_temp.r(seat.n, 8) < 0.1 AND completed IS NOT NULL
             THEN pg_temp.ms(started + (completed - started) * 0.75) ELSE completed END AS seen_until,
-       CASE WHEN pg_temp.r(seat.n, 9) < 0.08 THEN 1 + (pg_temp.r(seat.n, 10) * pg_temp.r(seat.n, 11) * 12)::int ELSE 0 END AS flags,
+       CASE WHEN pg_temp.r(seat.n, 9) < 0.08 THEN 1 + (pg_temp.r(seat.n, 10) * pg_temp.r(seat.n,
+       11) * 12)::int ELSE 0 END AS flags,
        CASE WHEN pg_temp.r(seat.n, 12) < 0.93 THEN 'safe' WHEN pg_temp.r(seat.n, 13) < 0.4 THEN 'copy'
             WHEN pg_temp.r(seat.n, 13) < 0.7 THEN 'incapable' ELSE 'no_interest' END AS label,
        round((100 * (1 - pg_temp.r(seat.n, 14) * pg_temp.r(seat.n, 15)))::numeric)::float8 AS percentage
@@ -206,12 +208,13 @@ SELECT pg_temp.v7(raised, n * 100 + i), id, CASE WHEN completed IS NULL THEN 'se
                     WHEN pg_temp.r(n * 100 + i, 42) < 0.24 THEN 'escalated'
                     WHEN pg_temp.r(n * 100 + i, 42) < 0.6 THEN 'confirmed' ELSE 'dismissed' END, raised, exam_id
 FROM (
-    SELECT plan.*, i, pg_temp.ms(started + i * interval '40 seconds') AS raised FROM plan, generate_series(1, flags) AS i
+    SELECT plan.*, i, pg_temp.ms(started + i * interval '40 seconds') AS raised FROM plan, generate_series(1,
+       flags) AS i
 ) AS drawn ORDER BY n;
 INSERT INTO flag_reviews (id, flag_id, reviewer_id, command_id, from_status, to_status, reason, reviewed_at)
 SELECT pg_temp.v7(raised_at + interval '1 day', row_number() OVER ()), flags.id, creator_id, gen_random_uuid(), 'open',
        flags.status, 'Looked at the evidence.', raised_at + interval '1 day'
-FROM flags JOIN exam_attempts ON exam_attempts.id = attempt_id JOIN exams ON exams.id = exam_id
+FROM flags JOIN exams ON exams.id = exam_id
 WHERE flags.status <> 'open';
 INSERT INTO instructions (attempt_id, n, action, body, actor_id, command_id, state, issued_at, answered_at)
 SELECT id, i, 'message', jsonb_build_object('text', 'Please read the rules.'),
@@ -236,7 +239,8 @@ SELECT student_id, count(*), count(*) FILTER (WHERE passed), avg(percentage), av
        max(completed_at)
 FROM exam_attempts WHERE completed_at IS NOT NULL GROUP BY student_id;
 UPDATE student_profiles SET cumulative_integrity_score = avg_integrity_score, cumulative_lmi = avg_lmi,
-       total_exams_attempted = total_exams, total_exams_passed = passed_exams, current_dropout_risk = current_risk_label,
+       total_exams_attempted = total_exams, total_exams_passed = passed_exams,
+       current_dropout_risk = current_risk_label,
        flagged_for_review = flagged_for_intervention
 FROM performance_metrics WHERE student_id = user_id
 """

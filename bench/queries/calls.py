@@ -44,11 +44,10 @@ async def choose_subjects(environment: Environment) -> Subjects:
     owned = "FROM exams JOIN users ON users.id = creator_id WHERE username = 't0'"
     return Subjects(
         students=[row[0] for row in await fetch(environment, _STUDENTS)],
-        big=await ids(f"SELECT exams.id {owned} AND closes_at < now() ORDER BY exams.id LIMIT 19"),  # noqa: S608
-        running=await ids(f"SELECT exams.id {owned} AND closes_at > now() ORDER BY exams.id LIMIT 1"),  # noqa: S608
+        big=await ids(f"SELECT exams.id {owned} AND closes_at < now() ORDER BY exams.id LIMIT 19"),
+        running=await ids(f"SELECT exams.id {owned} AND closes_at > now() ORDER BY exams.id LIMIT 1"),
         middle=await ids(
-            "SELECT exam_id FROM exam_counts GROUP BY exam_id HAVING sum(roster) BETWEEN 20 AND 1000 "
-            "ORDER BY exam_id LIMIT 20"
+            "SELECT exam_id FROM exam_counts GROUP BY exam_id ORDER BY abs(sum(roster) - 600), exam_id LIMIT 20"
         ),
         attempts=await ids("SELECT attempt_id FROM flags ORDER BY id LIMIT 100"),
         longest=(await ids("SELECT attempt_id FROM analysis_cursors ORDER BY facts DESC LIMIT 1"))[0],

@@ -41,7 +41,8 @@ async def log_no_plans(environment: Environment) -> None:
 def read_plans(text: str) -> list[Plan]:
     """Return the plans in a part of PostgreSQL's log, in order."""
     plans: list[Plan] = []
-    took_ms, lines = 0.0, None
+    took_ms = 0.0
+    lines: list[str] | None = None
     for line in text.splitlines():
         if (entry := _ENTRY.match(line)) is not None or _NEXT.match(line):
             if lines is not None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import httpx
@@ -82,14 +82,10 @@ async def _measure(
             before = usage(environment.postgres_pid).total_s, usage(hub.pid).total_s
             waits = sorted([await _request(client, call, tokens, number) for number in range(requests)])
             spent = usage(environment.postgres_pid).total_s - before[0], usage(hub.pid).total_s - before[1]
+            p50_ms, p95_ms, p99_ms = (percentile(waits, share) for share in (0.5, 0.95, 0.99))
+            postgres_ms, hub_ms = (1_000 * seconds / requests for seconds in spent)
             figures.append(
-                CallFigures(
-                    call.name,
-                    call.goal_p95_ms,
-                    first_ms,
-                    *(percentile(waits, share) for share in (0.5, 0.95, 0.99)),
-                    *(1_000 * seconds / requests for seconds in spent),
-                )
+                CallFigures(call.name, call.goal_p95_ms, first_ms, p50_ms, p95_ms, p99_ms, postgres_ms, hub_ms)
             )
     return figures
 
@@ -112,7 +108,7 @@ async def _explain(environment: Environment, hub: Process, calls: list[Call]) ->
     return found
 
 
-async def _sign_in(hub: Process, students: list[str] | tuple[str, ...]) -> Mapping[str, list[str]]:
+async def _sign_in(hub: Process, students: Sequence[str]) -> Mapping[str, list[str]]:
     """Return the access tokens of each kind of user."""
     async with Rest(f"http://{hub.address}") as rest:
 

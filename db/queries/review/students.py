@@ -11,7 +11,6 @@ import msgspec
 from sqlalchemy import (
     ColumnElement,
     FromClause,
-    Lateral,
     Row,
     Select,
     and_,
@@ -256,7 +255,7 @@ async def _has_summary(conn: AsyncConnection) -> bool:
     return bool((await conn.execute(select(exists().select_from(_RISKS)))).scalar_one())
 
 
-def _count(student_id: ColumnElement[UUID], user_id: UUID, exam_id: UUID | None, role: Role) -> Lateral:
+def _count(student_id: ColumnElement[UUID], user_id: UUID, exam_id: UUID | None, role: Role) -> FromClause:
     """Count ended attempts of the student, like the summary, in the exams whose analytics the user may see.
 
     Attempts of practice exams count in no figures.

@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from db.models import ExamAttempt, ExamCount, ExamPerformance, StudentRisk
 from db.queries.analysis import summary_views as queries
 from tests.seeded_attempts import end, seed_attempt
-from workers.jobs import summary_views
 from workers.jobs.summary_views import REBUILT_S, SummaryViews
 
 
@@ -52,11 +51,11 @@ async def test_only_the_exam_and_the_student_of_a_change_are_added_up(engine: As
     await views.keep_fresh()
     as_of = select(ExamPerformance.exam_id, ExamPerformance.as_of)
     async with engine.begin() as conn:
-        before = dict((await conn.execute(as_of)).all())  # type: ignore[arg-type]
+        before = dict((await conn.execute(as_of)).all())
         await conn.execute(update(ExamAttempt).where(ExamAttempt.id == first.attempt_id).values(percentage=50.0))
     await views.keep_fresh()
     async with engine.connect() as conn:
-        after = dict((await conn.execute(as_of)).all())  # type: ignore[arg-type]
+        after = dict((await conn.execute(as_of)).all())
         shown = await conn.execute(
             select(ExamPerformance.average_score).where(ExamPerformance.exam_id == first.exam_id)
         )
@@ -150,7 +149,7 @@ async def test_an_update_that_fails_is_still_due(
         raise OSError("away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(summary_views.summary_views, "merge_counts", fail)
+        patch.setattr(queries, "merge_counts", fail)
         with pytest.raises(OSError, match="away"):
             await views.keep_fresh()
     await views.keep_fresh()
