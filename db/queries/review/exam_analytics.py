@@ -148,7 +148,11 @@ async def read_figures(conn: AsyncConnection, exam_id: UUID) -> tuple[Figures, R
 async def read_distributions(conn: AsyncConnection, exam_id: UUID) -> tuple[list[Bin], list[Bin]]:
     """Read the distributions of percentages and of integrity scores of the ended attempts."""
     tops = {ExamAttempt.percentage: 100.0, ExamAttempt.integrity_score: 1.0}
-    numbers = [func.least(func.width_bucket(value, 0, top, BINS), BINS) for value, top in tops.items()]
+    # Without a value there is no bin: `least` alone would take null for the last one.
+    numbers = [
+        case((value.is_not(None), func.least(func.width_bucket(value, 0, top, BINS), BINS)))
+        for value, top in tops.items()
+    ]
     found = await conn.execute(
         select(*numbers, func.count())
         .where(ExamAttempt.exam_id == exam_id, ExamAttempt.completed_at.is_not(None))

