@@ -1,4 +1,4 @@
-"""Open the connection of a plain hello in one statement: the function `open_connection` of migration 0011.
+"""Open the connection of a plain hello in one statement: the function `open_connection` of migration 0009.
 
 A hello is plain when it begins the first queue of its attempt or continues its stream without a gap, and nothing that
 it needs is locked. For any other hello nothing is changed, and `connections.py` opens the connection in steps.

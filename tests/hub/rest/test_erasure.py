@@ -208,13 +208,16 @@ async def students(users: Users, engine: AsyncEngine) -> Class:
 
 
 async def rows_of(engine: AsyncEngine, person: Person) -> Mapping[str, list[str]]:
-    """Return the rows of a person in all tables with the attempt or the user, as text."""
+    """Return the rows of a person in all tables with the attempt or the user, as text.
+
+    Without summaries and the views behind them, whose rows have the time at which they are added up.
+    """
     rows: dict[str, list[str]] = {}
     async with engine.connect() as conn:
         tables = await conn.execute(
             text(
                 "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public' "
-                "AND column_name IN ('attempt_id', 'student_id', 'user_id') AND table_name NOT LIKE '%summary'"
+                "AND column_name IN ('attempt_id', 'student_id', 'user_id') AND table_name !~ '(summary|_now)$'"
             )
         )
         for table, column in list(tables):
