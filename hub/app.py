@@ -74,6 +74,7 @@ from hub.server.security_log import LOG_STATE, SecurityLog
 from hub.settings import HubSettings
 from hub.tasks import DetachedTasks
 from hub.timing import TIMING, Timing
+from judgement.rules import HEARD
 from protocol.codes import CloseCode
 
 SPARE_CONNECTIONS: Final = 2
@@ -278,6 +279,7 @@ def _build_ingest(
         on_known=duplicates.put,
         on_epoch_change=on_epoch_change,
         limits=timing.flush,
+        notable=HEARD | {"events_lost"},
     )
 
 

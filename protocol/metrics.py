@@ -51,7 +51,7 @@ WORKER: Final = {
     "veritas_analyses_waiting": "analyses that are due or stale",
     "veritas_analyses_failed": "analyses that failed repeatedly and are tried once an hour",
     "veritas_analysis_lag_seconds": "how long the oldest due analysis has been waiting, at the last sweep",
-    "veritas_views_age_seconds": "age of the summary views over exams and students",
+    "veritas_views_age_seconds": "age of the oldest change that the summaries of exams and students do not have yet",
     "veritas_model_runs_total": "requests to a model, by outcome",
     "veritas_model_claims_dropped_total": "claims of a model that cited nothing, or an event that does not exist",
     "veritas_model_seconds": "from a request to the model to its response, all tries together",

@@ -74,7 +74,7 @@ class Parts:
     def _add_evaluation(self, settings: WorkerSettings, engine: AsyncEngine, notifier: Notifier) -> None:
         evaluator = Evaluator(engine, notifier)
         views = summary_views.SummaryViews(engine)
-        analyst = Analyst(engine, notifier, evaluator, views)
+        analyst = Analyst(engine, notifier, evaluator)
         sweep_s = settings.sweep_ms / 1000
         analyses = _periodic("analyses", sweep_s, analyst.poll)
         analyst.on_job = analyses.wake

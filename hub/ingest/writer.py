@@ -1,8 +1,8 @@
 """Stage 5 of 9: store many streams in one transaction, COMMIT, then report and notify (docs/path-of-an-event.md).
 
-A flush starts when the one before has returned, so a single event commits at once and load makes batches larger. A
-result is reported only after COMMIT. A batch that could not be stored in time is given up and never acknowledged. The
-meaning of a frame is not decided here.
+A flush starts when the one before has returned, so a single event commits at once and load makes batches larger; while
+many clients send small frames, it gathers them for some milliseconds. A result is reported only after COMMIT. A batch
+that could not be stored in time is given up and never acknowledged. The meaning of a frame is not decided here.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import contextlib
 import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from operator import attrgetter
 from types import TracebackType
 from typing import Final, Protocol
 from uuid import UUID
@@ -22,7 +23,7 @@ from db.queries.events.database_epoch import read_epoch
 from db.queries.events.insert import InsertOutcome, copy_events, insert_missing_events, is_poison, read_heads
 from db.segments import Segment, make_segment
 from hub import metrics
-from hub.ingest.batcher import Batcher, BatchResult, GivenUp, Offer, PendingBatch, Stored
+from hub.ingest.batcher import Batcher, BatchResult, GivenUp, Offer, PendingBatch, Stored, pause_s
 from hub.ingest.database_epoch import DatabaseEpoch, EpochChanged
 from protocol.backoff import Backoff
 from protocol.events import Entry
@@ -39,6 +40,7 @@ CLOSING_GIVE_UP_S: Final = 5.0
 FOLLOWED_STREAMS: Final = 100_000
 """How many streams a writer remembers to have stored into since it connected; then it reads their heads again."""
 
+_TYPE_OF: Final = attrgetter("type")
 _LOCKED: Final = ("40001", "40P01", "55P03", "57014")
 """Serialization failure, deadlock, lock timeout, statement timeout: the connection can still be used."""
 
@@ -83,9 +85,11 @@ class Writer:
         *,
         max_bytes: int,
         limits: FlushLimits,
+        notable: frozenset[str] | None,
     ) -> None:
         self._connect = connect
         self._on_stored = on_stored
+        self._notable = notable
         self._on_known = on_known
         self._epoch = epoch
         self._limits = limits
@@ -95,6 +99,8 @@ class Writer:
         self._followed: set[UUID] = set()
         """Streams whose head is known to be the last batch that was stored on this connection."""
         self._closing = False
+        self._flushed = (0.0, 0)
+        """When the last flush began, and how many batches it had."""
         self._deadline: asyncio.Timeout | None = None
 
     @property
@@ -126,8 +132,10 @@ class Writer:
         try:
             while True:
                 await self._wake.wait()
+                await self._gather()
                 taken = self._batcher.take()
                 if taken:
+                    self._flushed = (asyncio.get_running_loop().time(), len(taken))
                     await self._flush(taken)
                 elif self._closing:
                     return
@@ -135,6 +143,13 @@ class Writer:
                     self._wake.clear()
         finally:
             self._drop_connection()
+
+    async def _gather(self) -> None:
+        began_s, batches = self._flushed
+        since_s = asyncio.get_running_loop().time() - began_s
+        rest_s = pause_s(since_s, batches, self._batcher.waiting_rows, max_rows=self._limits.rows)
+        if rest_s and self._batcher and not self._closing:
+            await asyncio.sleep(rest_s)
 
     async def _flush(self, taken: Sequence[PendingBatch]) -> None:
         segments = [make_segment(pending.stream_id, pending.batch) for pending in taken]
@@ -186,7 +201,7 @@ class Writer:
         metrics.FLUSH_ROWS.observe(rows)
         _report_results(stored, lambda pending: Stored(outcome.refused.get(pending.stream_id, ())))
         try:
-            self._on_stored(frozenset(pending.attempt_id for pending in stored))
+            self._on_stored(frozenset(pending.attempt_id for pending in stored if self._is_notable(pending)))
             if outcome.known:
                 attempts = {pending.stream_id: pending.attempt_id for pending in taken}
                 for known in outcome.known:
@@ -194,6 +209,10 @@ class Writer:
         except Exception:
             # A fault of a listener must not stop the next flush.
             log.exception("flush not reported", streams=len(stored))
+
+    def _is_notable(self, pending: PendingBatch) -> bool:
+        """Return whether a listener should know of this batch at once."""
+        return self._notable is None or not self._notable.isdisjoint(map(_TYPE_OF, pending.batch.entries))
 
     async def _store(self, segments: Sequence[Segment], changes: int) -> InsertOutcome:
         """Store the segments: COPY first, after a failure the repeatable insert. Raises EpochChanged."""
@@ -263,7 +282,10 @@ class Writer:
 
 
 class Ingest:
-    """All writers of one process. A stream always goes to the same writer, so its batches keep their order."""
+    """All writers of one process. A stream always goes to the same writer, so its batches keep their order.
+
+    `on_stored` gets the attempts of each flush that have an event of a `notable` type; without `notable`, all of them.
+    """
 
     def __init__(
         self,
@@ -275,11 +297,12 @@ class Ingest:
         on_known: OnKnown,
         on_epoch_change: Callable[[], None],
         limits: FlushLimits = LIMITS,
+        notable: frozenset[str] | None = None,
     ) -> None:
         self._on_epoch_change = on_epoch_change
         epoch = DatabaseEpoch(self._reset)
         self._writers = [
-            Writer(connect, on_stored, on_known, epoch, max_bytes=max_bytes // writers, limits=limits)
+            Writer(connect, on_stored, on_known, epoch, max_bytes=max_bytes // writers, limits=limits, notable=notable)
             for _ in range(writers)
         ]
         self._tasks: list[asyncio.Task[None]] = []

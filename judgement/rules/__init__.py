@@ -49,6 +49,11 @@ RULEBOOK_VERSION: Final = max(RULEBOOKS)
 RULES: Final = RULEBOOKS[RULEBOOK_VERSION]
 """The rules of the newest rulebook."""
 
+HEARD: Final = frozenset(
+    event_type for rulebook in RULEBOOKS.values() for rule in rulebook for event_type in rule.event_types
+)
+"""The event types that a rule of any rulebook gets. Another event matters only to a rule that waits for any event."""
+
 
 def read_rulebook(version: int, rulebooks: Mapping[int, Rulebook] = RULEBOOKS) -> Rulebook:
     """Return the rules of one version. Raises UnsupportedRulebook."""

@@ -30,7 +30,6 @@ from protocol.jobs import Analyze
 from workers import metrics
 from workers.jobs.evaluate import Evaluator
 from workers.jobs.performance import update_performance
-from workers.jobs.summary_views import SummaryViews
 from workers.quarantine import blames_data, describe
 
 log = structlog.get_logger(__name__)
@@ -65,13 +64,11 @@ class Analyst:
         engine: AsyncEngine,
         notifier: Notifier,
         evaluator: Evaluator,
-        views: SummaryViews,
         rulebooks: Mapping[int, Rulebook] = RULEBOOKS,
     ) -> None:
         self._engine = engine
         self._notifier = notifier
         self._evaluator = evaluator
-        self._views = views
         self._supported = frozenset(rulebooks)
         self._score = partial(score_attempt, rulebooks=rulebooks)
         self._is_finishing = False
@@ -118,7 +115,6 @@ class Analyst:
                 break
             if await self._analyze_or_fail(attempt_id):
                 metrics.ANALYSES.labels(outcome="done").inc()
-                self._views.touch()
             if len(attempts) > 1:
                 await asyncio.sleep(REST_S)
 

@@ -29,9 +29,6 @@ class SummaryViews:
         self._clock = clock
         self._rebuilt_s = clock()
 
-    def touch(self) -> None:
-        """Do nothing: the trigger has noted what changed."""
-
     async def keep_fresh(self) -> None:
         """Update the summaries of what has changed. Raises AWAY errors."""
         if self._clock() - self._rebuilt_s > REBUILT_S:

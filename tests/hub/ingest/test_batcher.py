@@ -3,7 +3,7 @@ from uuid import UUID, uuid4
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.ingest.batcher import Batcher, Offer, PendingBatch
+from hub.ingest.batcher import CROWD, GATHER_S, Batcher, Offer, PendingBatch, pause_s
 from protocol.events import Batch, Entry
 
 STREAM = uuid4()
@@ -54,3 +54,32 @@ def test_no_taken_batch_is_lost_or_repeated(offers: list[tuple[int, int]], max_r
         left += taken
     assert all(a is b for a, b in zip(left, kept, strict=True))
     assert (len(batcher), batcher.waiting_bytes) == (0, 0)
+
+
+@given(st.lists(st.integers(1, 30), max_size=20), st.integers(1, 50))
+def test_the_waiting_rows_are_those_that_were_not_taken(sizes: list[int], most: int) -> None:
+    batcher = Batcher(max_bytes=10_000, max_rows=most)
+    for rows in sizes:
+        batcher.offer(make_batch(rows, 1))
+    left = sum(sizes)
+    while taken := batcher.take():
+        left -= sum(len(pending.batch.entries) for pending in taken)
+        assert batcher.waiting_rows == left
+    assert batcher.waiting_rows == 0
+
+
+@given(st.floats(0, 10), st.integers(0, 500), st.integers(0, 5_000))
+def test_a_flush_never_waits_longer_than_to_the_next_regular_one(since_s: float, batches: int, rows: int) -> None:
+    rest_s = pause_s(since_s, batches, rows, max_rows=5_000)
+    assert 0 <= rest_s <= max(0.0, GATHER_S - since_s)
+
+
+@given(st.floats(0, 10), st.integers(0, CROWD - 1), st.integers(0, 5_000))
+def test_where_few_clients_send_a_flush_begins_at_once(since_s: float, batches: int, rows: int) -> None:
+    assert pause_s(since_s, batches, rows, max_rows=5_000) == 0
+
+
+@given(st.integers(CROWD, 500))
+def test_when_many_clients_send_a_flush_gathers_until_enough_rows_wait(batches: int) -> None:
+    assert pause_s(0, batches, 1, max_rows=5_000) == GATHER_S
+    assert pause_s(0, batches, 2_500, max_rows=5_000) == 0

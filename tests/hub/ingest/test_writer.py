@@ -44,6 +44,16 @@ async def test_batches_of_many_streams_go_into_one_flush(bench: Workbench, engin
         assert moments.scalar_one() == 1
 
 
+async def test_only_attempts_with_a_notable_event_are_notified(database: DatabaseSettings) -> None:
+    bench = Workbench(database, notable=frozenset({"paste"}))
+    quiet, pasted = uuid7(), uuid7()
+    async with bench.ingest, asyncio.timeout(PATIENCE_S):
+        first = bench.offer_entries(quiet, 1, [Entry(1, "typing", 0, 1, "{}")])
+        second = bench.offer_entries(pasted, 1, [Entry(1, "typing", 0, 1, "{}"), Entry(2, "paste", 0, 2, "{}")])
+        assert [await first.result, await second.result] == [Stored(), Stored()]
+    assert bench.notified == {pasted}
+
+
 async def test_events_another_process_has_stored_are_stored_once(bench: Workbench, engine: AsyncEngine) -> None:
     stream_id = uuid7()
     await bench.store(stream_id, 1, 5)

@@ -37,6 +37,7 @@ class Workbench:
         *,
         prepare: Callable[[asyncpg.Connection], Awaitable[object]] | None = None,
         limits: FlushLimits = LIMITS,
+        notable: frozenset[str] | None = None,
     ) -> None:
         self.notified: set[UUID] = set()
         self.known: list[tuple[UUID, list[int]]] = []
@@ -53,6 +54,7 @@ class Workbench:
             on_known=self._note_known,
             on_epoch_change=self._note_epoch_change,
             limits=limits,
+            notable=notable,
         )
 
     async def connect(self) -> asyncpg.Connection:

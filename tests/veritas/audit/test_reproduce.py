@@ -22,7 +22,6 @@ from tests.workers.rooms import AWAY, Room
 from veritas.audit.reproduce import Bounds, Reproduction, reproduce
 from workers.jobs.analyze import Analyst
 from workers.jobs.evaluate import Evaluator
-from workers.jobs.summary_views import SummaryViews
 
 EVENTS = len(AWAY) + 1
 """With `attempt_started`."""
@@ -281,7 +280,7 @@ async def end_and_analyze(engine: AsyncEngine, seeded: SeededAttempt, notifier: 
     await change(engine, update(ExamAttempt).values(completed_at=func.now() + timedelta(minutes=1)))
     evaluator = Evaluator(engine, notifier)
     await change(engine, insert(BehaviorAnalysis).values(attempt_id=seeded.attempt_id))
-    await Analyst(engine, notifier, evaluator, SummaryViews(engine)).analyze([seeded.attempt_id])
+    await Analyst(engine, notifier, evaluator).analyze([seeded.attempt_id])
 
 
 async def test_other_observed_times_than_the_events_show_are_reported(

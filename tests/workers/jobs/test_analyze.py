@@ -30,7 +30,6 @@ from tests.workers.rooms import AWAY, EventSpec
 from workers.jobs import analyze as stage
 from workers.jobs.analyze import Analyst
 from workers.jobs.evaluate import Evaluator
-from workers.jobs.summary_views import SummaryViews
 
 TYPED = "The more I practise, the luckier I get. "
 WRITING: list[EventSpec] = [("draft_saved", {"item": "d", "text": TYPED * n}, 30_000 + n) for n in range(1, 6)]
@@ -42,7 +41,7 @@ def analyst(engine: AsyncEngine, notifier: Notifier) -> Analyst:
 
 
 def make_analyst(engine: AsyncEngine, notifier: Notifier) -> Analyst:
-    return Analyst(engine, notifier, Evaluator(engine, notifier), SummaryViews(engine))
+    return Analyst(engine, notifier, Evaluator(engine, notifier))
 
 
 async def sit_and_end(engine: AsyncEngine, events: Sequence[EventSpec] = (*AWAY, *WRITING)) -> SeededAttempt:

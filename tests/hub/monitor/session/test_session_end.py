@@ -32,6 +32,18 @@ def enter(
     return session, session.opened(greeting, pending)
 
 
+def test_a_client_that_delivers_after_the_end_is_closed_also_if_the_clock_ticked_before_its_welcome() -> None:
+    session = CandidateSession(0)
+    assert session.tick(5) == []
+    session.receive(msgspec.structs.replace(HELLO, next_seq=3), 10)
+    assert session.tick(20) == []
+    session.opened(welcome(0, status=AttemptStatus.ENDED), ())
+    session.receive(batch(1, 2), 30)
+    session.stored(())
+    assert session.tick(30 + TIMES.quiet_ms - 1) == []
+    assert closes(session.tick(30 + TIMES.quiet_ms)) == [CloseCode.ENDED]
+
+
 @pytest.mark.parametrize("status", sorted(AttemptStatus))
 def test_a_change_is_sent_once(status: AttemptStatus) -> None:
     session = opened()
