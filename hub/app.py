@@ -223,8 +223,6 @@ def _connect_parts(settings: HubSettings, limits: FailureLimits, timing: Timing)
     close_log = CloseLog(engine)
     times = {"orphans_s": timing.orphans_s, "young_s": timing.young_s, "silent_s": timing.silent_s}
     orphans = OrphanCloser(engine, lease, registry, close_log, **times)
-    hellos = HelloQueue(max(1, settings.pool_size - SPARE_CONNECTIONS), on_deferred=metrics.HELLOS_DEFERRED.inc)
-    metrics.HELLOS_WAITING.set_function(lambda: len(hellos))
     candidates = Admission(
         settings=settings,
         timing=timing,
@@ -239,7 +237,7 @@ def _connect_parts(settings: HubSettings, limits: FailureLimits, timing: Timing)
         tasks=tasks,
         lease=lease,
         close_log=close_log,
-        hellos=hellos,
+        hellos=_build_hello_queue(settings),
     )
 
     batches = AttemptBatches(engine, notifier, settings, tasks, slots=max(1, settings.pool_size // 3))
@@ -262,6 +260,12 @@ def _connect_parts(settings: HubSettings, limits: FailureLimits, timing: Timing)
         *(consoles, drain),
         running=running,
     )
+
+
+def _build_hello_queue(settings: HubSettings) -> HelloQueue:
+    hellos = HelloQueue(max(1, settings.pool_size - SPARE_CONNECTIONS), on_deferred=metrics.HELLOS_DEFERRED.inc)
+    metrics.HELLOS_WAITING.set_function(lambda: len(hellos))
+    return hellos
 
 
 def _build_ingest(

@@ -1,5 +1,5 @@
 """A large database for the benchmarks: filled once with seeded rows, kept on disk, and opened by each of them."""
 
-from bench.dataset.opening import Extent, extent_of, open_dataset
+from bench.dataset.opening import DatasetExtent, extent_of, open_dataset
 
-__all__ = ["Extent", "extent_of", "open_dataset"]
+__all__ = ["DatasetExtent", "extent_of", "open_dataset"]

@@ -11,7 +11,7 @@ _TEACHERS: Final = 500
 _LONG: Final = 20_000
 
 
-class Extent(msgspec.Struct, frozen=True):
+class DatasetExtent(msgspec.Struct, frozen=True):
     """Students, teachers, exams by their seats, the events of the longest attempt, and audited actions an attempt."""
 
     students: int
@@ -27,12 +27,12 @@ class Extent(msgspec.Struct, frozen=True):
         return sum(exams * seats for exams, seats in self.exams)
 
 
-def extent_of(size: float) -> Extent:
+def extent_of(size: float) -> DatasetExtent:
     """Return the extent of a dataset of this size; 1 is the full size. Both exams and seats shrink with its root."""
     part = sqrt(size)
     exams = tuple((max(round(count * part), 1), max(round(seats * part), 2)) for count, seats in _FULL)
     largest = max(seats for _, seats in exams)
-    return Extent(
+    return DatasetExtent(
         students=max(round(_STUDENTS * size), 2 * largest),
         teachers=max(round(_TEACHERS * part), 20),
         exams=exams,

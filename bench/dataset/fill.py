@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench.dataset import statements
-from bench.dataset.extent import Extent
+from bench.dataset.extent import DatasetExtent
 from db.audit.chain import GENESIS, AuditRecord, link
 from db.partitions import PARENT, first_id, partition_of
 from hub.auth.passwords import hash_password
@@ -34,7 +34,7 @@ _RARE: Final = "deactivate"
 _RARE_ROWS: Final = 50
 
 
-async def fill(admin_url: str, extent: Extent, seed: int, out: Console) -> None:
+async def fill(admin_url: str, extent: DatasetExtent, seed: int, out: Console) -> None:
     """Fill the database. It must be migrated and empty."""
     conn = await asyncpg.connect(admin_url)
     columns = (TextColumn("{task.description:>12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -54,7 +54,7 @@ async def tidy(admin_url: str) -> None:
         await conn.close()
 
 
-async def _fill(conn: asyncpg.Connection, extent: Extent, seed: int, progress: Progress) -> None:
+async def _fill(conn: asyncpg.Connection, extent: DatasetExtent, seed: int, progress: Progress) -> None:
     values = {
         "seed": seed,
         "students": extent.students,
@@ -103,7 +103,7 @@ async def _create_partitions(conn: asyncpg.Connection) -> None:
         await conn.execute(f"ALTER TABLE {part.name} OWNER TO veritas_owner")
 
 
-async def _fill_audit(conn: asyncpg.Connection, extent: Extent, seed: int, progress: Progress) -> None:
+async def _fill_audit(conn: asyncpg.Connection, extent: DatasetExtent, seed: int, progress: Progress) -> None:
     """Copy audited actions of the last 90 days, and the chain over them."""
     rows = extent.attempts * extent.audited
     task = progress.add_task("audit", total=rows)

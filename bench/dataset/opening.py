@@ -15,7 +15,7 @@ import msgspec
 from rich.console import Console
 
 from bench.dataset import fill
-from bench.dataset.extent import Extent, extent_of
+from bench.dataset.extent import DatasetExtent, extent_of
 from bench.environment import Environment
 from db import migrations
 from veritas.accounts import PasswordLogin
@@ -28,15 +28,15 @@ MARK: Final = "dataset.json"
 VERSION: Final = 1
 """Counts changes of what is filled. A dataset of another version is filled again."""
 
-__all__ = ["Extent", "extent_of", "open_dataset"]
+__all__ = ["DatasetExtent", "extent_of", "open_dataset"]
 
 
-class Mark(msgspec.Struct, frozen=True):
+class DatasetMark(msgspec.Struct, frozen=True):
     """What a finished folder contains."""
 
     version: int
     seed: int
-    extent: Extent
+    extent: DatasetExtent
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def open_dataset(size: float = 1.0, *, seed: int = 1, out: Console | None = None
     environment owns the largest exams.
     """
     folder = data_dir(read_environment()) / "bench-dataset" / f"{size:g}"
-    wanted = Mark(VERSION, seed, extent_of(size))
+    wanted = DatasetMark(VERSION, seed, extent_of(size))
     if _read_mark(folder) != wanted:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ def open_dataset(size: float = 1.0, *, seed: int = 1, out: Console | None = None
         yield Environment(servers, folder, PasswordLogin("t0", fill.PASSWORD))
 
 
-async def _prepare(servers: Servers, folder: Path, wanted: Mark, out: Console) -> None:
+async def _prepare(servers: Servers, folder: Path, wanted: DatasetMark, out: Console) -> None:
     before = await _read_revision(servers)
     await migrations.upgrade(servers.owner_url)
     if not (folder / MARK).exists():
@@ -78,8 +78,8 @@ async def _read_revision(servers: Servers) -> str | None:
         await conn.close()
 
 
-def _read_mark(folder: Path) -> Mark | None:
+def _read_mark(folder: Path) -> DatasetMark | None:
     try:
-        return msgspec.json.decode((folder / MARK).read_bytes(), type=Mark)
+        return msgspec.json.decode((folder / MARK).read_bytes(), type=DatasetMark)
     except (FileNotFoundError, msgspec.DecodeError):
         return None

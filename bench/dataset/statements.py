@@ -119,7 +119,7 @@ FROM plan ORDER BY exam_id
 """
 
 # Rulebook 0 is not supported by any version: nothing folds these attempts again.
-_SITTINGS: Final = """
+_ATTEMPTS_OF_SLICE: Final = """
 INSERT INTO exam_attempts (id, exam_id, student_id, ix, status, policy_id, rulebook_version, items_version, generation,
     integrity_score, coverage, lmi, dropout_label, flagged, score, max_score, percentage, passed, started_at, deadline,
     completed_at, duration_seconds, submission_data, grade_final_at)
@@ -150,11 +150,11 @@ INSERT INTO connections (attempt_id, generation, stream_id, hub, opened_at, clos
 SELECT id, 1, stream, '00000000-0000-7000-8000-000000000001', started,
        coalesce(seen_until, started + interval '5 minutes'), 'closed'
 FROM plan WHERE n BETWEEN {low} AND {high} ORDER BY n;
-INSERT INTO analysis_cursors (attempt_id, positions, fold_order, facts)
+INSERT INTO analysis_cursors (attempt_id, positions, fold_order, "facts")
 SELECT id, jsonb_build_object(stream::text, events, system::text, 1),
        jsonb_build_array(jsonb_build_array(stream::text, 1, events), jsonb_build_array(system::text, 1, 1)), events + 1
 FROM plan WHERE n BETWEEN {low} AND {high} ORDER BY n;
-INSERT INTO behavior_analysis (attempt_id, state, revision, facts, total_monitoring_events, anomaly_count,
+INSERT INTO behavior_analysis (attempt_id, state, revision, "facts", total_monitoring_events, anomaly_count,
     critical_events, integrity_score, coverage, lmi_score, improvement_trend, dropout_label, dropout_confidence,
     requires_instructor_attention, analysed_at)
 SELECT plan.id, 'done', 1, events + 1, events + 1, flags, flags / 2, integrity_score, coverage, lmi, 'steady', label,
@@ -255,7 +255,7 @@ FINISH: Final = (
 ONCE: Final = (("users", _USERS), ("exams", _EXAMS), ("seats", _ATTEMPTS))
 """Steps before the attempts."""
 
-SLICED: Final = (("attempts", _SITTINGS), ("events", _EVENTS))
+SLICED: Final = (("attempts", _ATTEMPTS_OF_SLICE), ("events", _EVENTS))
 """Steps that are repeated for each range of attempts."""
 
 AFTER: Final = (("flags", _FLAGS), ("feeds", _FEEDS), ("students", _STUDENTS))

@@ -50,7 +50,7 @@ async def choose_subjects(environment: Environment) -> Subjects:
             "SELECT exam_id FROM exam_counts GROUP BY exam_id ORDER BY abs(sum(roster) - 600), exam_id LIMIT 20"
         ),
         attempts=await ids("SELECT attempt_id FROM flags ORDER BY id LIMIT 100"),
-        longest=(await ids("SELECT attempt_id FROM analysis_cursors ORDER BY facts DESC LIMIT 1"))[0],
+        longest=(await ids("SELECT attempt_id FROM analysis_cursors ORDER BY analysis_cursors.facts DESC LIMIT 1"))[0],
         taught=await ids(
             f"SELECT student_id FROM exam_enrollments WHERE exam_id = (SELECT exams.id {owned} "  # noqa: S608
             "ORDER BY exams.id LIMIT 1) ORDER BY student_id LIMIT 50"
@@ -121,6 +121,6 @@ def _of_admins() -> list[Call]:
         Call("users", ADMIN, ["/admin/users"], 30),
         Call("users, frequent part", ADMIN, ["/admin/users?q=lang"], 30),
         Call("users, rare part", ADMIN, ["/admin/users?q=s09999", "/admin/users?q=number%2077777"], 30),
-        Call("users, no such part", ADMIN, ["/admin/users?q=nobodyhere"], 30),
+        Call("users, no such part", ADMIN, ["/admin/users?q=nosuchname"], 30),
         Call("users, teachers", ADMIN, ["/admin/users?role=teacher&q=number"], 30),
     ]

@@ -19,7 +19,7 @@ _ENTRY: Final = re.compile(r"^\d{4}-\d\d-\d\d .*?LOG:  duration: ([\d.]+) ms  pl
 _NEXT: Final = re.compile(r"^\d{4}-\d\d-\d\d ")
 
 
-class Plan(msgspec.Struct, frozen=True):
+class QueryPlan(msgspec.Struct, frozen=True):
     """One statement with its plan, as PostgreSQL logged it."""
 
     took_ms: float
@@ -38,20 +38,20 @@ async def log_no_plans(environment: Environment) -> None:
         await fetch(environment, f"ALTER ROLE {HUB} RESET {name}")
 
 
-def read_plans(text: str) -> list[Plan]:
+def read_plans(text: str) -> list[QueryPlan]:
     """Return the plans in a part of PostgreSQL's log, in order."""
-    plans: list[Plan] = []
+    plans: list[QueryPlan] = []
     took_ms = 0.0
     lines: list[str] | None = None
     for line in text.splitlines():
         if (entry := _ENTRY.match(line)) is not None or _NEXT.match(line):
             if lines is not None:
-                plans.append(Plan(took_ms, "\n".join(lines)))
+                plans.append(QueryPlan(took_ms, "\n".join(lines)))
             took_ms, lines = (float(entry[1]), []) if entry is not None else (0.0, None)
         elif lines is not None:
             lines.append(line)
     if lines is not None:
-        plans.append(Plan(took_ms, "\n".join(lines)))
+        plans.append(QueryPlan(took_ms, "\n".join(lines)))
     return plans
 
 

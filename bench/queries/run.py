@@ -17,7 +17,7 @@ from bench.errors import BenchError
 from bench.figures import percentile
 from bench.machine import usage
 from bench.queries.calls import ADMIN, OTHER, OWNER, STUDENTS, Call, choose_subjects, list_calls
-from bench.queries.plans import Plan, log_no_plans, log_of, log_plans, read_plans
+from bench.queries.plans import QueryPlan, log_no_plans, log_of, log_plans, read_plans
 from veritas.rest import Rest
 
 WARM: Final = 6
@@ -36,7 +36,7 @@ class CallFigures(msgspec.Struct, frozen=True):
     postgres_ms: float
     hub_ms: float
     statements: int = 0
-    plans: list[Plan] = []
+    plans: list[QueryPlan] = []
 
     @property
     def is_missed(self) -> bool:
@@ -90,7 +90,7 @@ async def _measure(
     return figures
 
 
-async def _explain(environment: Environment, hub: Process, calls: list[Call]) -> dict[str, list[Plan]]:
+async def _explain(environment: Environment, hub: Process, calls: list[Call]) -> dict[str, list[QueryPlan]]:
     """Make each call and return its plans: after so many that PostgreSQL may have kept a plan for all values."""
     subjects = await choose_subjects(environment)
     tokens = await _sign_in(hub, subjects.students)

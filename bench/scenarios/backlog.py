@@ -13,7 +13,7 @@ from bench.environment import Environment
 from bench.errors import BenchError
 from bench.load import workload
 from bench.scenarios.seating import seat_students
-from bench.scenarios.stack import Meter, Spent, Stack, count_unjudged, wait_until_judged
+from bench.scenarios.stack import Meter, RunningStack, Spent, count_unjudged, wait_until_judged
 from db.clock import from_ms
 from veritas.rest import Rest
 
@@ -32,7 +32,7 @@ class BacklogShape(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 1
 
 
-class Backlog(msgspec.Struct, frozen=True, kw_only=True):
+class BacklogResult(msgspec.Struct, frozen=True, kw_only=True):
     """Figures of `backlog`. `spent` is from the start of the worker's process until all is judged."""
 
     shape: BacklogShape
@@ -42,9 +42,9 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True):
     per_second: float
 
 
-def run(environment: Environment, shape: BacklogShape, *, reproduce: bool) -> Backlog:
+def run(environment: Environment, shape: BacklogShape, *, reproduce: bool) -> BacklogResult:
     """Judge a backlog. Raises BenchError if an event is not judged, or the record has a breach."""
-    stack = Stack(environment)
+    stack = RunningStack(environment)
     with stack.run_hub():
         attempts = asyncio.run(_store(stack, shape))
     del stack.pids["hub"]
@@ -56,10 +56,12 @@ def run(environment: Environment, shape: BacklogShape, *, reproduce: bool) -> Ba
         asyncio.run(wait_until_judged(stack, attempts, PATIENCE_S))
         spent = meter.stop()
         stack.verify(reproduce=reproduce)
-    return Backlog(shape=shape, spent=spent, attempts=len(attempts), events=before, per_second=before / spent.seconds)
+    return BacklogResult(
+        shape=shape, spent=spent, attempts=len(attempts), events=before, per_second=before / spent.seconds
+    )
 
 
-async def _store(stack: Stack, shape: BacklogShape) -> list[UUID]:
+async def _store(stack: RunningStack, shape: BacklogShape) -> list[UUID]:
     """Store the events of each attempt in a client's stream, as the writer would, in a tenth of its time."""
     login = stack.environment.teacher
     count = max(1, shape.events // PER_ATTEMPT)

@@ -18,7 +18,7 @@ from bench.load.crowd import CrowdRequest, network
 from bench.load.requests import Answer, Requests
 from bench.scenarios.child import run_crowd
 from bench.scenarios.seating import SeatedExam, seat_students
-from bench.scenarios.stack import Meter, Spent, Stack, check_ledger, open_stack, wait_until_judged
+from bench.scenarios.stack import Meter, RunningStack, Spent, check_ledger, open_stack, wait_until_judged
 from veritas.rest import Rest
 
 SPARE: Final = 200
@@ -104,7 +104,7 @@ def run(environment: Environment, shape: BellShape, *, reproduce: bool) -> Bell:
     return bell
 
 
-async def _run(stack: Stack, shape: BellShape) -> Bell:
+async def _run(stack: RunningStack, shape: BellShape) -> Bell:
     login = stack.environment.teacher
     async with Rest(f"http://127.0.0.1:{stack.port}") as rest, run_crowd() as crowd:
         teacher = await rest.sign_in(login.username, login.password)
@@ -169,7 +169,7 @@ async def _try(requests: Requests, path: str, token: str) -> Answer | None:
         return None
 
 
-async def _wait_until_analyzed(stack: Stack, attempts: Sequence[UUID]) -> None:
+async def _wait_until_analyzed(stack: RunningStack, attempts: Sequence[UUID]) -> None:
     statement = "SELECT count(*) FROM behavior_analysis WHERE attempt_id = ANY($1) AND state = 'done'"
     try:
         async with asyncio.timeout(ANALYZED_S):
@@ -181,7 +181,7 @@ async def _wait_until_analyzed(stack: Stack, attempts: Sequence[UUID]) -> None:
 
 
 async def check_receipts(
-    stack: Stack, attempts: Sequence[UUID], receipts: Sequence[HandInReceipt], sent: Sequence[int]
+    stack: RunningStack, attempts: Sequence[UUID], receipts: Sequence[HandInReceipt], sent: Sequence[int]
 ) -> None:
     """Compare each receipt with what was sent and with the answers in the database. Raises BenchError."""
     rows = await fetch(

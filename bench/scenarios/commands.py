@@ -189,7 +189,7 @@ def run_backlog(events: int, dataset: float | None, seed: int, json_file: Path |
 @click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(1), help="How long to watch.")
 @scenario_options
 def run_idle(seconds: float, dataset: float | None, seed: int, json_file: Path | None) -> None:
-    """Nobody is connected."""
+    """No client is connected."""
     del seed
     with scenario_environment(dataset) as environment:
         found = idle.run(environment, idle.IdleShape(seconds=seconds), reproduce=dataset is None)

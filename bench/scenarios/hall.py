@@ -14,7 +14,7 @@ from bench.figures import Latency, latency
 from bench.load.crowd import CrowdRequest
 from bench.scenarios.child import run_crowd
 from bench.scenarios.seating import seat_students
-from bench.scenarios.stack import Meter, Pulse, Spent, Stack, check_ledger, open_stack, wait_until_judged
+from bench.scenarios.stack import LivenessProbe, Meter, RunningStack, Spent, check_ledger, open_stack, wait_until_judged
 from protocol.console import Delta, FlagRow, Snapshot
 from veritas.client.console import Console
 from veritas.rest import Rest, UserSession
@@ -59,7 +59,7 @@ class FlagWatcher:
         self._changed = asyncio.Event()
 
     @asynccontextmanager
-    async def watch(self, stack: Stack, teacher: UserSession, exam_id: UUID) -> AsyncIterator[None]:
+    async def watch(self, stack: RunningStack, teacher: UserSession, exam_id: UUID) -> AsyncIterator[None]:
         """Follow an exam until the block ends; begins with its snapshot."""
 
         async def get_ticket() -> str:
@@ -106,13 +106,13 @@ def run(environment: Environment, shape: HallShape, *, reproduce: bool) -> Hall:
     return hall
 
 
-async def _run(stack: Stack, shape: HallShape) -> Hall:
+async def _run(stack: RunningStack, shape: HallShape) -> Hall:
     teacher_login = stack.environment.teacher
     async with Rest(f"http://127.0.0.1:{stack.port}") as rest, run_crowd() as crowd:
         teacher = await rest.sign_in(teacher_login.username, teacher_login.password)
         exam = await seat_students(stack, rest, teacher, shape.seats)
-        watcher = FlagWatcher()
-        async with watcher.watch(stack, teacher, exam.exam_id):
+        arrivals = FlagWatcher()
+        async with arrivals.watch(stack, teacher, exam.exam_id):
             request = CrowdRequest(
                 port=stack.port,
                 seats=exam.seats,
@@ -123,12 +123,12 @@ async def _run(stack: Stack, shape: HallShape) -> Hall:
             )
             ready = await crowd.open(request)
             await wait_until_judged(stack, exam.attempts)
-            pulse = Pulse(stack)
+            probe = LivenessProbe(stack)
             meter = Meter(stack.pids | {"generator": crowd.pid})
             outcome = await crowd.write()
             spent = meter.stop()
-            await pulse.stop()
-            console = await watcher.wait_for(outcome.planted)
+            await probe.stop()
+            console = await arrivals.wait_for(outcome.planted)
             judged_after_s = await wait_until_judged(stack, exam.attempts)
         events = await check_ledger(stack, exam.attempts, outcome.sent, outcome.acked)
     assert outcome.waits is not None
@@ -140,8 +140,8 @@ async def _run(stack: Stack, shape: HallShape) -> Hall:
         acks=outcome.waits,
         console=console,
         flags=console.count,
-        lag_s=max(pulse.lags_s, default=0.0),
-        stall_ms=max(pulse.waits_ms, default=0.0),
+        lag_s=max(probe.lags_s, default=0.0),
+        stall_ms=max(probe.waits_ms, default=0.0),
         generator_late_ms=outcome.late_ms,
         judged_after_s=judged_after_s,
         told_to_wait=outcome.told_to_wait,

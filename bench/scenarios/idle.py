@@ -1,11 +1,11 @@
-"""`idle`: nobody is connected. CPU of each process."""
+"""`idle`: no client is connected. CPU of each process."""
 
 import asyncio
 
 import msgspec
 
 from bench.environment import Environment
-from bench.scenarios.stack import Meter, Spent, Stack, open_stack
+from bench.scenarios.stack import Meter, RunningStack, Spent, open_stack
 
 SETTLE_S = 10.0
 """After the start everything that begins at once is over."""
@@ -35,7 +35,7 @@ def run(environment: Environment, shape: IdleShape, *, reproduce: bool) -> Idle:
     return found
 
 
-async def _run(stack: Stack, shape: IdleShape) -> Idle:
+async def _run(stack: RunningStack, shape: IdleShape) -> Idle:
     await asyncio.sleep(shape.settle_s)
     meter = Meter(stack.pids)
     await asyncio.sleep(shape.seconds)

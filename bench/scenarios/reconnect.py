@@ -18,7 +18,7 @@ from bench.machine import usage
 from bench.scenarios.child import run_crowd
 from bench.scenarios.seating import seat_students
 from bench.scenarios.sockets import allow_files
-from bench.scenarios.stack import Meter, Spent, Stack, check_ledger, wait_until_judged
+from bench.scenarios.stack import Meter, RunningStack, Spent, check_ledger, wait_until_judged
 from veritas.embedded.processes import ChildCommand, launch
 from veritas.rest import Rest
 
@@ -56,7 +56,7 @@ class Reconnect(msgspec.Struct, frozen=True, kw_only=True):
 def run(environment: Environment, shape: ReconnectShape, *, reproduce: bool) -> Reconnect:
     """Kill the hub once. Raises BenchError if a client stays away or the record differs from what was sent."""
     allow_files(shape.sockets)
-    stack = Stack(environment)
+    stack = RunningStack(environment)
     with ExitStack() as running:
         running.enter_context(stack.run_worker())
         found = asyncio.run(_run(stack, shape, running))
@@ -64,7 +64,7 @@ def run(environment: Environment, shape: ReconnectShape, *, reproduce: bool) -> 
     return found
 
 
-async def _run(stack: Stack, shape: ReconnectShape, running: ExitStack) -> Reconnect:
+async def _run(stack: RunningStack, shape: ReconnectShape, running: ExitStack) -> Reconnect:
     login = stack.environment.teacher
     with start_hub(stack) as hub:
         async with Rest(f"http://127.0.0.1:{stack.port}") as rest, run_crowd() as crowd:
@@ -109,7 +109,7 @@ async def _run(stack: Stack, shape: ReconnectShape, running: ExitStack) -> Recon
 
 
 @contextmanager
-def start_hub(stack: Stack) -> Iterator[subprocess.Popen[bytes]]:
+def start_hub(stack: RunningStack) -> Iterator[subprocess.Popen[bytes]]:
     """Run a hub that may be killed: it has its own process here, so that its end is no error."""
     servers = stack.environment.servers
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("VERITAS_")}

@@ -1,6 +1,6 @@
 """Many running attempts of one exam within a second: one is started through the API, the others copy its rows.
 
-Sign-in is measured by a scenario of its own; the others only need its result. Never part of a deployment.
+Sign-in is measured by another scenario; the others only need its result. Never part of a deployment.
 """
 
 import time
@@ -14,7 +14,7 @@ import msgspec
 from uuid_utils.compat import uuid7
 
 from bench.load.crowd import CrowdSeat
-from bench.scenarios.stack import Stack
+from bench.scenarios.stack import RunningStack
 from hub.auth.tickets import draw_secret, hash_secret
 from hub.auth.tokens import make_claims, sign
 from protocol.roles import Role
@@ -61,7 +61,7 @@ class SeatedExam(msgspec.Struct, frozen=True):
 
 
 async def seat_students(
-    stack: Stack, rest: Rest, teacher: UserSession, size: int, *, tickets: int = 1, spare: int = 0
+    stack: RunningStack, rest: Rest, teacher: UserSession, size: int, *, tickets: int = 1, spare: int = 0
 ) -> SeatedExam:
     """Create an exam with `size` running attempts, and `spare` students who have not signed in."""
     exam_id = await teacher.create_exam("bench", duration_minutes=600, preset="browser")

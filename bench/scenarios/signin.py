@@ -14,7 +14,7 @@ from bench.figures import Latency, latency
 from bench.load.crowd import network
 from bench.load.requests import Requests
 from bench.load.seat import Seat, Tally
-from bench.scenarios.stack import Meter, Spent, Stack, open_stack
+from bench.scenarios.stack import Meter, RunningStack, Spent, open_stack
 from veritas.rest import Rest
 from veritas.simulation.students import make_roster
 
@@ -35,7 +35,7 @@ class SignInShape(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 1
 
 
-class SignIn(msgspec.Struct, frozen=True, kw_only=True):
+class SignInResult(msgspec.Struct, frozen=True, kw_only=True):
     """Figures of `signin`. `failures`: what failed, and how often."""
 
     shape: SignInShape
@@ -53,11 +53,11 @@ class _Tokens(msgspec.Struct, frozen=True):
     access_token: str
 
 
-class _Attempt(msgspec.Struct, frozen=True):
+class _StartedAttempt(msgspec.Struct, frozen=True):
     attempt_id: UUID
 
 
-class _Ticket(msgspec.Struct, frozen=True):
+class _SocketTicket(msgspec.Struct, frozen=True):
     ticket: str
 
 
@@ -65,13 +65,13 @@ class _Notice(msgspec.Struct, frozen=True):
     version: int
 
 
-class _Exam(msgspec.Struct, frozen=True):
+class _OfferedExam(msgspec.Struct, frozen=True):
     exam_id: UUID
     notice: _Notice
 
 
 class _Exams(msgspec.Struct, frozen=True):
-    items: list[_Exam]
+    items: list[_OfferedExam]
 
 
 class Arrivals:
@@ -111,10 +111,12 @@ class Arrivals:
         listed = await self._send(requests, "exams", _Exams, "GET", "/student/exams", None, token)
         notice = next(exam.notice.version for exam in listed.items if exam.exam_id == self._exam_id)
         path = f"/student/exams/{self._exam_id}/start"
-        attempt_id = (await self._send(requests, "start", _Attempt, "POST", path, {"notice": notice}, token)).attempt_id
-        await self._send(requests, "paper", _Attempt, "GET", f"/student/exams/{attempt_id}", None, token)
+        attempt_id = (
+            await self._send(requests, "start", _StartedAttempt, "POST", path, {"notice": notice}, token)
+        ).attempt_id
+        await self._send(requests, "paper", _StartedAttempt, "GET", f"/student/exams/{attempt_id}", None, token)
         asked = {"purpose": "monitor"}
-        ticket = (await self._send(requests, "ticket", _Ticket, "POST", "/auth/ws-ticket", asked, token)).ticket
+        ticket = (await self._send(requests, "ticket", _SocketTicket, "POST", "/auth/ws-ticket", asked, token)).ticket
         return Seat(attempt_id, [ticket], 0.0, self._epoch_s, self._tally)
 
     async def _send(
@@ -137,7 +139,7 @@ class Arrivals:
         self.seats.append(seat)
 
 
-def run(environment: Environment, shape: SignInShape, *, reproduce: bool) -> SignIn:
+def run(environment: Environment, shape: SignInShape, *, reproduce: bool) -> SignInResult:
     """Let everyone sign in. Raises BenchError if an attempt is missing or the record has a breach."""
     with open_stack(environment) as stack:
         found = asyncio.run(_run(stack, shape))
@@ -145,7 +147,7 @@ def run(environment: Environment, shape: SignInShape, *, reproduce: bool) -> Sig
     return found
 
 
-async def _run(stack: Stack, shape: SignInShape) -> SignIn:
+async def _run(stack: RunningStack, shape: SignInShape) -> SignInResult:
     login = stack.environment.teacher
     async with Rest(f"http://127.0.0.1:{stack.port}") as rest:
         teacher = await rest.sign_in(login.username, login.password)
@@ -168,8 +170,8 @@ async def _run(stack: Stack, shape: SignInShape) -> SignIn:
     if connected != len(arrivals.seats) or len(arrivals.seats) + arrivals.failures.total() != shape.seats:
         raise BenchError(f"{len(arrivals.seats)} candidates were welcomed, {connected} have a stream")
     if not arrivals.all_ms:
-        raise BenchError(f"nobody came in: {dict(arrivals.failures)}")
-    return SignIn(
+        raise BenchError(f"no candidate came in: {dict(arrivals.failures)}")
+    return SignInResult(
         shape=shape,
         spent=spent,
         steps={step: latency(waits) for step, waits in arrivals.waits_ms.items() if waits},

@@ -11,7 +11,7 @@ from bench.figures import Latency
 from bench.load.crowd import CrowdRequest
 from bench.scenarios.child import run_crowd
 from bench.scenarios.seating import seat_students
-from bench.scenarios.stack import Meter, Spent, Stack, check_ledger, open_stack, wait_until_judged
+from bench.scenarios.stack import Meter, RunningStack, Spent, check_ledger, open_stack, wait_until_judged
 from veritas.rest import Rest
 
 ALIVE_S = 5.0
@@ -67,7 +67,7 @@ def run(environment: Environment, shape: SocketsShape, *, reproduce: bool) -> So
     return found
 
 
-async def _run(stack: Stack, shape: SocketsShape) -> Sockets:
+async def _run(stack: RunningStack, shape: SocketsShape) -> Sockets:
     login = stack.environment.teacher
     async with Rest(f"http://127.0.0.1:{stack.port}") as rest, run_crowd() as crowd:
         teacher = await rest.sign_in(login.username, login.password)

@@ -77,7 +77,7 @@ class Meter:
         return {name: usage(pid).total_s for name, pid in self._pids.items()} | {"bench": time.process_time()}
 
 
-class Stack:
+class RunningStack:
     """A hub, a worker and the servers. The hub keeps its port and its key when it is started again."""
 
     def __init__(self, environment: Environment) -> None:
@@ -121,9 +121,9 @@ class Stack:
 
 
 @contextmanager
-def open_stack(environment: Environment, *, worker: bool = True) -> Iterator[Stack]:
+def open_stack(environment: Environment, *, worker: bool = True) -> Iterator[RunningStack]:
     """Run a hub, and a worker unless it is left out."""
-    stack = Stack(environment)
+    stack = RunningStack(environment)
     with ExitStack() as running:
         running.enter_context(stack.run_hub())
         if worker:
@@ -131,7 +131,7 @@ def open_stack(environment: Environment, *, worker: bool = True) -> Iterator[Sta
         yield stack
 
 
-async def check_ledger(stack: Stack, attempts: Sequence[UUID], sent: Sequence[int], acked: Sequence[int]) -> int:
+async def check_ledger(stack: RunningStack, attempts: Sequence[UUID], sent: Sequence[int], acked: Sequence[int]) -> int:
     """Compare sent, acknowledged and stored events of each attempt; returns their sum. Raises BenchError."""
     rows = await fetch(stack.environment, _STORED, list(attempts))
     stored = {row[0]: tuple(row)[1:] for row in rows}
@@ -142,7 +142,7 @@ async def check_ledger(stack: Stack, attempts: Sequence[UUID], sent: Sequence[in
     return sum(sent)
 
 
-async def wait_until_judged(stack: Stack, attempts: Sequence[UUID], patience_s: float = SETTLED_S) -> float:
+async def wait_until_judged(stack: RunningStack, attempts: Sequence[UUID], patience_s: float = SETTLED_S) -> float:
     """Wait until the worker has folded every event of these attempts; returns the seconds. Raises BenchError."""
     began_s = time.perf_counter()
     while time.perf_counter() - began_s < patience_s:
@@ -152,27 +152,27 @@ async def wait_until_judged(stack: Stack, attempts: Sequence[UUID], patience_s: 
     raise BenchError(f"not all events were judged within {patience_s:.0f} s")
 
 
-async def count_unjudged(stack: Stack, attempts: Sequence[UUID]) -> int:
+async def count_unjudged(stack: RunningStack, attempts: Sequence[UUID]) -> int:
     """Count the events of these attempts that are stored and not folded."""
     [row] = await fetch(
         stack.environment,
         """
         SELECT (SELECT count(*) FROM monitoring_events AS events JOIN event_streams AS streams
                 ON streams.id = events.stream_id WHERE streams.attempt_id = ANY($1))
-            - (SELECT coalesce(sum(facts), 0) FROM analysis_cursors WHERE attempt_id = ANY($1))
+            - (SELECT coalesce(sum(analysis_cursors.facts), 0) FROM analysis_cursors WHERE attempt_id = ANY($1))
         """,
         list(attempts),
     )
     return int(row[0])
 
 
-class Pulse:
+class LivenessProbe:
     """Asks the hub for a sign of life every 50 ms and the worker for its lag every second, until it is stopped.
 
     The longest wait bounds how long the hub's loop stood still.
     """
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: RunningStack) -> None:
         self._stack = stack
         self.waits_ms: list[float] = []
         self.lags_s: list[float] = []

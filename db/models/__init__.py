@@ -31,7 +31,7 @@ from db.models.feed_and_audit import (
     IdempotencyKey,
 )
 from db.models.retention import AcknowledgedNotice, AttemptHold, RetentionRun, WorkerSettingsRecord
-from db.models.summaries import ExamCount, ExamPerformance, StudentRisk, SummaryChange
+from db.models.summaries import ExamCount, ExamPerformance, RiskSummary, SummaryChange
 
 __all__ = [
     "AcknowledgedNotice",
@@ -71,11 +71,11 @@ __all__ = [
     "RefreshToken",
     "RejectedEvent",
     "RetentionRun",
+    "RiskSummary",
     "SecondFactor",
     "ServiceKey",
     "SessionEnd",
     "StudentProfile",
-    "StudentRisk",
     "SummaryChange",
     "TeacherExamPermission",
     "TeacherProfile",

@@ -69,7 +69,7 @@ class ExamPerformance(Base):
     """How many answered each item, and the average points of those that were graded on it."""
 
 
-class StudentRisk(Base):
+class RiskSummary(Base):
     """The ended attempts of one student at real exams together, as of `as_of`."""
 
     __tablename__ = "student_risk_summary"

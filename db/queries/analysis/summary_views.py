@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import ARRAY, TextClause, Uuid, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.models import Base, ExamPerformance, StudentRisk
+from db.models import Base, ExamPerformance, RiskSummary
 
 VIEWS: Final = ("exam_performance_summary", "student_risk_summary")
 
@@ -82,8 +82,8 @@ def _drop(table: type[Base], key: str, among: str) -> TextClause:
 
 _SUM_EXAMS: Final = _sum_up(ExamPerformance, "exam_performance_now", "exam_id", "exams")
 _DROP_EXAMS: Final = _drop(ExamPerformance, "exam_id", "exams")
-_SUM_STUDENTS: Final = _sum_up(StudentRisk, "student_risk_now", "student_id", "students")
-_DROP_STUDENTS: Final = _drop(StudentRisk, "student_id", "students")
+_SUM_STUDENTS: Final = _sum_up(RiskSummary, "student_risk_now", "student_id", "students")
+_DROP_STUDENTS: Final = _drop(RiskSummary, "student_id", "students")
 _MERGE_COUNTS: Final = text(
     """
     WITH gone AS (

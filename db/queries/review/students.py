@@ -30,7 +30,7 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from db.clock import to_ms
 from db.errors import NotFound
-from db.models import Exam, ExamAttempt, ExamEnrollment, PerformanceMetric, StudentProfile, StudentRisk, User
+from db.models import Exam, ExamAttempt, ExamEnrollment, PerformanceMetric, RiskSummary, StudentProfile, User
 from db.queries import access
 from db.queries.review.attempts import AttemptSummary, select_summaries, to_summary
 from protocol.analysis import HIGH_RISK, DropoutLabel, Trend
@@ -197,7 +197,7 @@ async def list_flagged(
 
 def _risky_of_all() -> Select[UUID]:
     # With constants, so that the planner can use the partial index.
-    return select(StudentRisk.student_id).where(
+    return select(RiskSummary.student_id).where(
         text("(student_risk_summary.high_risk > 0 OR student_risk_summary.flagged > 0)")
     )
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.models import ExamAttempt, ExamCount, ExamPerformance, StudentRisk
+from db.models import ExamAttempt, ExamCount, ExamPerformance, RiskSummary
 from db.queries.analysis import summary_views as queries
 from tests.seeded_attempts import end, seed_attempt
 from workers.jobs.summary_views import REBUILT_S, SummaryViews
@@ -60,7 +60,7 @@ async def test_only_the_exam_and_the_student_of_a_change_are_added_up(engine: As
             select(ExamPerformance.average_score).where(ExamPerformance.exam_id == first.exam_id)
         )
         assert shown.scalar_one() == 50.0
-        risk = await conn.execute(select(StudentRisk.average_score).where(StudentRisk.student_id == first.student_id))
+        risk = await conn.execute(select(RiskSummary.average_score).where(RiskSummary.student_id == first.student_id))
         assert risk.scalar_one() == 50.0
     assert {exam_id for exam_id in after if after[exam_id] != before[exam_id]} == {first.exam_id}
 
