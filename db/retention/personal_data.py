@@ -114,9 +114,21 @@ CLASSES: Final[tuple[TableClass, ...]] = (
         erasure="deleted",
     ),
     TableClass(
-        what="exams, questions and rules; acknowledged notices; processes and settings",
+        what="figures of a student over ended attempts, which dashboards read",
+        tables=("student_risk_summary",),
+        kept=WITH_ACCOUNT,
+        erasure="added up again from what stays",
+    ),
+    TableClass(
+        what="changes that wait to be added to figures: ids",
+        tables=("summary_changes",),
+        kept="seconds",
+        erasure="used up",
+    ),
+    TableClass(
+        what="exams, questions and rules, their counts and figures; acknowledged notices; processes and settings",
         tables=(
-            *("exams", "exam_items", "exam_policies", "notices"),
+            *("exams", "exam_items", "exam_policies", "notices", "exam_counts", "exam_performance_summary"),
             *("hub_leases", "worker_settings", "retention_runs"),
         ),
         kept="until an exam is deleted; nothing about a student",

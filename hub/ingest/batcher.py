@@ -20,15 +20,24 @@ GATHER_S: Final = 0.02
 CROWD: Final = 4
 """So many batches in one flush mean that many clients send. A client has one batch in flight."""
 
+SMALL_ROWS: Final = 5
+"""On average, so many rows a batch are small frames: larger ones pay for their flush, and would only wait."""
 
-def pause_s(since_s: float, last_batches: int, waiting_rows: int, *, max_rows: int) -> float:
-    """Return how long a flush should wait for more batches; at once where few clients send, or enough rows wait.
 
-    `since_s` is the time since the last flush began, `last_batches` how many batches it had.
-    """
-    if last_batches < CROWD or 2 * waiting_rows >= max_rows:
+class Flushed(msgspec.Struct, frozen=True):
+    """The last flush of a writer: when it began, and its batches and rows."""
+
+    began_s: float = 0.0
+    batches: int = 0
+    rows: int = 0
+
+
+def pause_s(last: Flushed, now_s: float, waiting_rows: int, *, max_rows: int) -> float:
+    """Return how long the next flush should wait for more batches: 0 unless many clients send small frames."""
+    is_crowd = last.batches >= CROWD and last.rows <= SMALL_ROWS * last.batches
+    if not is_crowd or 2 * waiting_rows >= max_rows:
         return 0.0
-    return max(0.0, GATHER_S - since_s)
+    return max(0.0, GATHER_S - (now_s - last.began_s))
 
 
 class Stored(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Between stages 5 and 6: notifies the workers which attempts have new events, at once or gathered every 50 ms.
+"""Between stages 5 and 6: notifies the workers which attempts have new events for rules, at once or every 50 ms.
 
 A notification may be lost: the workers' sweep finds the attempts anyway. The writers never wait for it.
 """

@@ -19,11 +19,12 @@ import asyncpg
 import msgspec
 import structlog
 
+from db.periodic import is_set_within
 from db.queries.events.database_epoch import read_epoch
 from db.queries.events.insert import InsertOutcome, copy_events, insert_missing_events, is_poison, read_heads
 from db.segments import Segment, make_segment
 from hub import metrics
-from hub.ingest.batcher import Batcher, BatchResult, GivenUp, Offer, PendingBatch, Stored, pause_s
+from hub.ingest.batcher import Batcher, BatchResult, Flushed, GivenUp, Offer, PendingBatch, Stored, pause_s
 from hub.ingest.database_epoch import DatabaseEpoch, EpochChanged
 from protocol.backoff import Backoff
 from protocol.events import Entry
@@ -99,8 +100,9 @@ class Writer:
         self._followed: set[UUID] = set()
         """Streams whose head is known to be the last batch that was stored on this connection."""
         self._closing = False
-        self._flushed = (0.0, 0)
-        """When the last flush began, and how many batches it had."""
+        self._flushed = Flushed()
+        self._hurry = asyncio.Event()
+        """Ends the wait for more batches."""
         self._deadline: asyncio.Timeout | None = None
 
     @property
@@ -112,6 +114,8 @@ class Writer:
         """Queue a batch, or return FULL and keep nothing."""
         offer = self._batcher.offer(pending)
         self._wake.set()
+        if 2 * self._batcher.waiting_rows >= self._limits.rows:
+            self._hurry.set()
         return offer
 
     def reset(self) -> None:
@@ -122,6 +126,7 @@ class Writer:
     def finish(self) -> None:
         """Let `run` return once everything waiting is stored, or PostgreSQL was away for too long."""
         self._closing = True
+        self._hurry.set()
         if self._deadline is not None and not self._deadline.expired():
             latest = asyncio.get_running_loop().time() + self._limits.closing_give_up_s
             self._deadline.reschedule(min(latest, self._deadline.when() or latest))
@@ -135,7 +140,8 @@ class Writer:
                 await self._gather()
                 taken = self._batcher.take()
                 if taken:
-                    self._flushed = (asyncio.get_running_loop().time(), len(taken))
+                    rows = sum(len(pending.batch.entries) for pending in taken)
+                    self._flushed = Flushed(self._now_s(), len(taken), rows)
                     await self._flush(taken)
                 elif self._closing:
                     return
@@ -145,11 +151,15 @@ class Writer:
             self._drop_connection()
 
     async def _gather(self) -> None:
-        began_s, batches = self._flushed
-        since_s = asyncio.get_running_loop().time() - began_s
-        rest_s = pause_s(since_s, batches, self._batcher.waiting_rows, max_rows=self._limits.rows)
+        """Wait for more small frames, until the process ends or enough rows wait."""
+        rest_s = pause_s(self._flushed, self._now_s(), self._batcher.waiting_rows, max_rows=self._limits.rows)
         if rest_s and self._batcher and not self._closing:
-            await asyncio.sleep(rest_s)
+            self._hurry.clear()
+            await is_set_within(self._hurry, rest_s)
+
+    @staticmethod
+    def _now_s() -> float:
+        return asyncio.get_running_loop().time()
 
     async def _flush(self, taken: Sequence[PendingBatch]) -> None:
         segments = [make_segment(pending.stream_id, pending.batch) for pending in taken]
@@ -201,7 +211,9 @@ class Writer:
         metrics.FLUSH_ROWS.observe(rows)
         _report_results(stored, lambda pending: Stored(outcome.refused.get(pending.stream_id, ())))
         try:
-            self._on_stored(frozenset(pending.attempt_id for pending in stored if self._is_notable(pending)))
+            notable = frozenset(pending.attempt_id for pending in stored if self._is_notable(pending))
+            if notable:
+                self._on_stored(notable)
             if outcome.known:
                 attempts = {pending.stream_id: pending.attempt_id for pending in taken}
                 for known in outcome.known:

@@ -178,7 +178,7 @@ async def test_busy_has_a_time_to_retry(http: httpx.AsyncClient) -> None:
 def test_the_documents_name_every_problem() -> None:
     parts = {
         name: Provide(lambda: None, sync_to_thread=False)
-        for name in ("engine", "settings", "passwords", "failures", "notifier", "once")
+        for name in ("engine", "settings", "passwords", "failures", "notifier", "once", "batches")
     }
     schema = Litestar([auth.router, exams.router, student.router], dependencies=parts).openapi_schema.to_schema()
     login = schema["paths"]["/auth/login"]["post"]

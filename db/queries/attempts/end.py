@@ -127,6 +127,9 @@ async def end_attempts(
         if attempt is None or not _matches(attempt, ending):
             outcomes[attempt_id] = NotFound(f"There is no attempt {attempt_id}.")
         elif attempt.receipt is None and attempt.status not in ending.sources:
+            if ending.answers and attempt.events_deleted_at is not None:
+                outcomes[attempt_id] = Conflict(answers.PAST_RETENTION)
+                continue
             detail = f"An attempt with the status {attempt.status} cannot be ended this way."
             outcomes[attempt_id] = Conflict(detail)
         else:

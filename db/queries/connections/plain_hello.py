@@ -11,8 +11,8 @@ from sqlalchemy import ARRAY, BigInteger, Boolean, Integer, LargeBinary, Row, Te
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
-from db.queries.connections.resume import EARLY_MS
-from protocol.limits import OVERRUN_FACTOR, STREAM_MS, WINDOW_EVENTS
+from db.queries.connections import resume
+from protocol.limits import OVERRUN_FACTOR, WINDOW_EVENTS
 from protocol.monitor import Hello
 
 _OPEN: Final = text(
@@ -29,8 +29,7 @@ _OPEN: Final = text(
     bindparam("ticket", type_=LargeBinary),
     bindparam("place", type_=Text),
     bindparam("by_requests", type_=Boolean),
-    bindparam("stream_ms", STREAM_MS, BigInteger),
-    bindparam("early_ms", EARLY_MS, BigInteger),
+    *(bindparam(name, type_=BigInteger) for name in ("stream_ms", "early_ms")),
     bindparam("most", OVERRUN_FACTOR * WINDOW_EVENTS, Integer),
 )
 
@@ -52,6 +51,7 @@ async def open_plain(
     uses up the ticket.
     """
     marks = hello.pending
+    stream_ms, early_ms = resume.stream_ages_ms()
     opened = await conn.execute(
         _OPEN,
         {
@@ -71,6 +71,8 @@ async def open_plain(
             "monos": [mark.mono for mark in marks],
             "place": place,
             "by_requests": by_requests,
+            "stream_ms": stream_ms,
+            "early_ms": early_ms,
         },
     )
     row = opened.one()

@@ -3,7 +3,7 @@ from uuid import UUID, uuid4
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.ingest.batcher import CROWD, GATHER_S, Batcher, Offer, PendingBatch, pause_s
+from hub.ingest.batcher import CROWD, GATHER_S, SMALL_ROWS, Batcher, Flushed, Offer, PendingBatch, pause_s
 from protocol.events import Batch, Entry
 
 STREAM = uuid4()
@@ -68,18 +68,26 @@ def test_the_waiting_rows_are_those_that_were_not_taken(sizes: list[int], most: 
     assert batcher.waiting_rows == 0
 
 
-@given(st.floats(0, 10), st.integers(0, 500), st.integers(0, 5_000))
-def test_a_flush_never_waits_longer_than_to_the_next_regular_one(since_s: float, batches: int, rows: int) -> None:
-    rest_s = pause_s(since_s, batches, rows, max_rows=5_000)
-    assert 0 <= rest_s <= max(0.0, GATHER_S - since_s)
+flushes = st.builds(Flushed, st.just(0.0), st.integers(0, 500), st.integers(0, 5_000))
 
 
-@given(st.floats(0, 10), st.integers(0, CROWD - 1), st.integers(0, 5_000))
-def test_where_few_clients_send_a_flush_begins_at_once(since_s: float, batches: int, rows: int) -> None:
-    assert pause_s(since_s, batches, rows, max_rows=5_000) == 0
+@given(flushes, st.floats(0, 10), st.integers(0, 5_000))
+def test_a_flush_never_waits_longer_than_to_the_next_regular_one(last: Flushed, now_s: float, rows: int) -> None:
+    assert 0 <= pause_s(last, now_s, rows, max_rows=5_000) <= max(0.0, GATHER_S - now_s)
+
+
+@given(flushes.filter(lambda last: last.batches < CROWD), st.floats(0, 10), st.integers(0, 5_000))
+def test_where_few_clients_send_a_flush_begins_at_once(last: Flushed, now_s: float, rows: int) -> None:
+    assert pause_s(last, now_s, rows, max_rows=5_000) == 0
+
+
+@given(st.integers(CROWD, 500), st.floats(0, 10))
+def test_after_a_flush_of_large_frames_the_next_one_begins_at_once(batches: int, now_s: float) -> None:
+    assert pause_s(Flushed(0.0, batches, SMALL_ROWS * batches + 1), now_s, 1, max_rows=5_000) == 0
 
 
 @given(st.integers(CROWD, 500))
-def test_when_many_clients_send_a_flush_gathers_until_enough_rows_wait(batches: int) -> None:
-    assert pause_s(0, batches, 1, max_rows=5_000) == GATHER_S
-    assert pause_s(0, batches, 2_500, max_rows=5_000) == 0
+def test_when_many_clients_send_small_frames_a_flush_gathers_until_enough_rows_wait(batches: int) -> None:
+    last = Flushed(0.0, batches, batches)
+    assert pause_s(last, 0, 1, max_rows=5_000) == GATHER_S
+    assert pause_s(last, 0, 2_500, max_rows=5_000) == 0

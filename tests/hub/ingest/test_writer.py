@@ -12,6 +12,7 @@ from db.models import MonitoringEvent
 from db.queries.events.insert import copy_events
 from db.segments import Segment
 from db.settings import DatabaseSettings
+from hub.ingest import batcher
 from hub.ingest.batcher import BatchResult, GivenUp, Offer, PendingBatch, Stored
 from hub.ingest.writer import FlushLimits
 from protocol.codes import RejectCode
@@ -42,6 +43,41 @@ async def test_batches_of_many_streams_go_into_one_flush(bench: Workbench, engin
     async with engine.connect() as conn:
         moments = await conn.execute(text("SELECT count(DISTINCT server_timestamp) FROM monitoring_events"))
         assert moments.scalar_one() == 1
+
+
+async def flush_moments(engine: AsyncEngine) -> int:
+    async with engine.connect() as conn:
+        query = text("SELECT count(DISTINCT server_timestamp) FROM monitoring_events")
+        moments: int = (await conn.execute(query)).scalar_one()
+        return moments
+
+
+async def test_small_frames_that_follow_a_flush_of_many_clients_share_the_next_one(
+    bench: Workbench, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batcher, "GATHER_S", 1.0)
+    async with asyncio.timeout(PATIENCE_S):
+        first = [bench.offer(uuid7(), 1, 1) for _ in range(batcher.CROWD)]
+        await asyncio.gather(*(reported.result for reported in first))
+        second = bench.offer(uuid7(), 1, 1)
+        await asyncio.sleep(0.1)
+        third = bench.offer(uuid7(), 1, 1)
+        assert [await second.result, await third.result] == [Stored(), Stored()]
+    assert await flush_moments(engine) == 2
+
+
+async def test_leaving_does_not_wait_for_more_batches(
+    database: DatabaseSettings, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batcher, "GATHER_S", 60.0)
+    bench = Workbench(database)
+    async with asyncio.timeout(PATIENCE_S), bench.ingest:
+        first = [bench.offer(uuid7(), 1, 1) for _ in range(batcher.CROWD)]
+        await asyncio.gather(*(reported.result for reported in first))
+        last = bench.offer(uuid7(), 1, 1)
+        await asyncio.sleep(0)
+    assert await last.result == Stored()
+    assert await flush_moments(engine) == 2
 
 
 async def test_only_attempts_with_a_notable_event_are_notified(database: DatabaseSettings) -> None:
