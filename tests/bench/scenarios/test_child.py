@@ -19,7 +19,7 @@ def is_running(pid: int) -> bool:
 
 
 async def test_a_crowd_ends_with_its_block() -> None:
-    async with run_crowd() as crowd, asyncio.timeout(30):
+    async with run_crowd() as crowd:
         assert is_running(crowd.pid)
     assert not is_running(crowd.pid)
 
