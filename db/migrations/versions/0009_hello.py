@@ -41,6 +41,8 @@ DECLARE
     v_ms bigint;
     v_then timestamptz;
     v_data jsonb;
+    v_open bigint;
+    v_locked bigint;
 BEGIN
     IF v_user IS NULL THEN
         IF p_ticket IS NOT NULL THEN
@@ -111,15 +113,22 @@ BEGIN
         END IF;
     END IF;
 
+    -- Open connections before the system stream, as a close locks them. The steps wait for one that is being closed.
+    SELECT count(*) INTO v_open FROM connections WHERE attempt_id = p_attempt AND closed_at IS NULL;
+    SELECT count(*) INTO v_locked FROM (
+        SELECT FROM connections WHERE attempt_id = p_attempt AND closed_at IS NULL FOR NO KEY UPDATE SKIP LOCKED
+    ) AS locked;
+    IF v_locked < v_open THEN RETURN; END IF;
     SELECT id INTO v_system FROM event_streams
     WHERE attempt_id = p_attempt AND kind = 'system' ORDER BY id DESC LIMIT 1;
-    PERFORM FROM event_streams WHERE id = v_system FOR NO KEY UPDATE SKIP LOCKED;
-    IF NOT FOUND THEN RETURN; END IF;
     v_then := clock_timestamp();
     IF round(extract(epoch FROM v_then) * 1000)
        - ('x' || left(replace(v_system::text, '-', ''), 12))::bit(48)::bigint >= p_stream_ms THEN
         RETURN;
     END IF;
+    PERFORM FROM event_streams WHERE id = v_system FOR NO KEY UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN RETURN; END IF;
+    v_then := clock_timestamp();
     SELECT seq INTO v_tail FROM monitoring_events WHERE stream_id = v_system ORDER BY seq DESC LIMIT 1;
     v_tail := coalesce(v_tail, 0);
 

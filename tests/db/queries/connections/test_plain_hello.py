@@ -139,6 +139,21 @@ async def test_a_hello_does_not_wait_for_another_of_its_attempt(engine: AsyncEng
         assert await open_plain(two, hello, uuid7(), student_id=candidate.student_id) is None
 
 
+async def test_a_hello_does_not_wait_for_the_close_of_the_connection_before(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        [candidate] = await make_candidates(conn)
+        opened = await at_once(conn, hello_of(candidate), candidate, "here")
+    async with engine.begin() as closing, engine.begin() as other:
+        # A close locks the connection, then the system stream: a hello that did it the other way would deadlock.
+        query = text(
+            "SELECT FROM connections WHERE attempt_id = :attempt AND generation = :generation FOR NO KEY UPDATE"
+        )
+        await closing.execute(query, {"attempt": candidate.attempt_id, "generation": opened.generation})
+        assert await open_plain(other, hello_of(candidate), uuid7(), student_id=candidate.student_id) is None
+        gone = [connections.Closing(candidate.attempt_id, opened.generation, "network")]
+        assert await connections.close_connections(closing, gone) == [candidate.attempt_id]
+
+
 async def sign_in(conn: AsyncConnection, candidate: Candidate, *, purpose: str = "monitor") -> None:
     session = uuid7()
     await credentials.open_session(conn, session=session, user_id=candidate.student_id, token_hash=session.bytes)
