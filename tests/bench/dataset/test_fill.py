@@ -12,6 +12,8 @@ from db.engine import create_engine
 from db.settings import DatabaseSettings
 from veritas.audit import verify
 
+pytestmark = pytest.mark.long
+
 SIZE = 0.0002
 
 FOREIGN_KEYS = """

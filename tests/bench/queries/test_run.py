@@ -6,6 +6,8 @@ from rich.console import Console
 from bench.dataset import open_dataset
 from bench.queries import run as queries
 
+pytestmark = pytest.mark.long
+
 
 def test_each_call_is_measured_and_its_statements_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VERITAS_DATA_DIR", str(tmp_path))

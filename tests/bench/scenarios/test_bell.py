@@ -1,7 +1,11 @@
 """A small bell: everyone gets a right receipt, and others are answered meanwhile."""
 
+import pytest
+
 from bench.environment import Environment
 from bench.scenarios import bell
+
+pytestmark = pytest.mark.long
 
 
 def test_a_small_bell_gives_every_candidate_a_right_receipt(environment: Environment) -> None:

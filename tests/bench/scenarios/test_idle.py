@@ -1,7 +1,11 @@
 """A short idle time: every process is measured."""
 
+import pytest
+
 from bench.environment import Environment
 from bench.scenarios import idle
+
+pytestmark = pytest.mark.long
 
 
 def test_every_process_of_an_idle_stack_is_measured(environment: Environment) -> None:

@@ -1,7 +1,11 @@
 """A small outage: the hub is killed, all come back, nothing is lost."""
 
+import pytest
+
 from bench.environment import Environment
 from bench.scenarios import reconnect
+
+pytestmark = pytest.mark.long
 
 
 def test_all_clients_come_back_after_a_kill_and_lose_nothing(environment: Environment) -> None:

@@ -2,11 +2,15 @@
 
 import asyncio
 
+import pytest
+
 from bench.environment import Environment, fetch
 from bench.load.requests import Requests
 from bench.scenarios.seating import SeatedExam, seat_students
 from bench.scenarios.stack import RunningStack, open_stack
 from veritas.rest import Rest
+
+pytestmark = pytest.mark.long
 
 
 async def seat(stack: RunningStack) -> tuple[SeatedExam, list[int]]:

@@ -1,7 +1,11 @@
 """A small storm of sign-ins: everyone is connected at the end."""
 
+import pytest
+
 from bench.environment import Environment
 from bench.scenarios import signin
+
+pytestmark = pytest.mark.long
 
 
 def test_everyone_of_a_small_exam_is_connected(environment: Environment) -> None:
