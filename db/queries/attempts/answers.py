@@ -30,7 +30,6 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import from_ms, to_ms
-from db.errors import Conflict
 from db.models import AttemptAnswer, ExamAttempt
 from db.queries.events import system_events
 from db.queries.events.system_events import ServerEvent
@@ -231,21 +230,6 @@ async def store_new(conn: AsyncConnection, new: Mapping[UUID, Sequence[Submitted
         for seq, answer in enumerate(values, appended[attempt_id].last - len(values) + 1)
     ]
     await conn.execute(insert(AttemptAnswer), rows)
-
-
-async def store_submitted(
-    conn: AsyncConnection, attempt_id: UUID, given: Sequence[SubmittedAnswer], *, is_past_retention: bool = False
-) -> int:
-    """Store the new answers of one submission; return how many were new.
-
-    Raises Conflict when there are new answers but the events of the attempt are deleted.
-    """
-    new = await find_new(conn, {attempt_id: given})
-    if new and is_past_retention:
-        raise Conflict(PAST_RETENTION)
-    if new:
-        await store_new(conn, new)
-    return sum(len(values) for values in new.values())
 
 
 def _revision(row: Any) -> Revision:

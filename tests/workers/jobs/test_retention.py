@@ -23,10 +23,10 @@ from db.partitions import partition_of
 from db.queries.analysis import analyses
 from db.queries.attempts.answers import (
     SubmittedAnswer,
+    find_new,
     list_late_revisions,
     list_revisions,
     read_current_answers,
-    store_submitted,
 )
 from db.queries.attempts.end import end_attempt
 from db.queries.events.partitions import list_partitions
@@ -170,9 +170,7 @@ async def test_an_attempt_whose_events_are_deleted_takes_no_new_answers_and_repe
     past = await history.add(100)
     await run(engine)
     async with engine.begin() as conn:
-        assert (
-            await store_submitted(conn, past.attempt_id, [SubmittedAnswer("q1", "third")], is_past_retention=True) == 0
-        )
+        assert await find_new(conn, {past.attempt_id: [SubmittedAnswer("q1", "third")]}) == {}
     async with engine.begin() as conn:
         with pytest.raises(Conflict, match="deleted after their time"):
             await end_attempt(conn, past.attempt_id, ending(answers=(SubmittedAnswer("q1", "new"),)), grading)

@@ -9,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from db.queries.attempts.answers import (
     LateAnswer,
     SubmittedAnswer,
+    find_new,
     list_late_answers,
     list_revisions,
     read_current_answers,
-    store_submitted,
+    store_new,
 )
 from tests.candidates import system_events
 from tests.factories import make_stream
@@ -22,6 +23,14 @@ from tests.seeded_attempts import answer, end, seed_attempt
 async def read_revisions(conn: AsyncConnection, attempt_id: UUID) -> list[tuple[str, int, object, bool]]:
     revisions = await list_revisions(conn, attempt_id, limit=200)
     return [(revision.item, revision.revision, revision.value, revision.stands) for revision in revisions]
+
+
+async def store(conn: AsyncConnection, attempt_id: UUID, given: list[SubmittedAnswer]) -> int:
+    """Store the new answers of a submission; return how many were new."""
+    new = await find_new(conn, {attempt_id: given})
+    if new:
+        await store_new(conn, new)
+    return len(new.get(attempt_id, ()))
 
 
 async def test_revisions_are_ranked_by_when_they_were_given_and_not_by_when_they_came(conn: AsyncConnection) -> None:
@@ -49,9 +58,9 @@ async def test_a_cleared_answer_is_a_revision_that_counts(conn: AsyncConnection)
 async def test_a_submission_stores_only_changed_answers_as_later_revisions(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn)
     await answer(conn, seeded, "a", "x", 1_000)
-    assert await store_submitted(conn, seeded.attempt_id, [SubmittedAnswer("a", "x")]) == 0
-    assert await store_submitted(conn, seeded.attempt_id, [SubmittedAnswer("b", ["y"]), SubmittedAnswer("a", "z")]) == 2
-    assert await store_submitted(conn, seeded.attempt_id, [SubmittedAnswer("a", "z"), SubmittedAnswer("b", ["y"])]) == 0
+    assert await store(conn, seeded.attempt_id, [SubmittedAnswer("a", "x")]) == 0
+    assert await store(conn, seeded.attempt_id, [SubmittedAnswer("b", ["y"]), SubmittedAnswer("a", "z")]) == 2
+    assert await store(conn, seeded.attempt_id, [SubmittedAnswer("a", "z"), SubmittedAnswer("b", ["y"])]) == 0
     assert await read_revisions(conn, seeded.attempt_id) == [
         ("a", 1, "x", False),
         ("a", 2, "z", True),
