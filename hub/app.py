@@ -283,7 +283,7 @@ def _build_ingest(
         on_known=duplicates.put,
         on_epoch_change=on_epoch_change,
         limits=timing.flush,
-        notable=HEARD | {"events_lost"},
+        notable=HEARD,
     )
 
 

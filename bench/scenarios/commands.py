@@ -4,15 +4,14 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import rich_click as click
 from rich.console import Console
 
+from bench.dataset import open_dataset
 from bench.environment import Environment, open_environment
-from bench.errors import BenchError
 from bench.scenarios import backlog, bell, hall, idle, reconnect, report, signin, sockets
 from veritas.environment import data_dir, read_environment
 
@@ -57,12 +56,7 @@ def scenario_environment(dataset: float | None) -> Iterator[Environment]:
 def _open(folder: Path, dataset: float | None) -> AbstractContextManager[Environment]:
     if dataset is None:
         return open_environment(folder)
-    try:
-        opening = import_module("bench.dataset")
-    except ModuleNotFoundError as error:
-        raise BenchError("this version has no bench.dataset yet: leave out --dataset") from error
-    opened: AbstractContextManager[Environment] = opening.open_dataset(dataset, out=out)
-    return opened
+    return open_dataset(dataset, out=out)
 
 
 @click.command("hall")

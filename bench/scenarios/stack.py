@@ -169,7 +169,7 @@ async def count_unjudged(stack: RunningStack, attempts: Sequence[UUID]) -> int:
 class LivenessProbe:
     """Asks the hub for a sign of life every 50 ms and the worker for its lag every second, until it is stopped.
 
-    The longest wait bounds how long the hub's loop stood still.
+    The longest wait bounds how long the hub's loop was blocked.
     """
 
     def __init__(self, stack: RunningStack) -> None:
