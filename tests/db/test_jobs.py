@@ -58,19 +58,23 @@ async def test_an_idle_worker_takes_a_job_at_its_signal(
     async with asyncio.timeout(20):
         while not any("blpop" in client["cmd"] for client in await worker.pool.client_list()):  # noqa: ASYNC110 - polled
             await asyncio.sleep(0.01)
-    await notifier.enqueue_evaluate([uuid4()])
+    attempt = uuid4()
+    await notifier.enqueue_evaluate([attempt])
     await running
     await close_worker(worker)
+    assert recorder.jobs == [[attempt]]
 
 
 async def test_a_job_whose_signal_is_lost_is_found_by_the_next_look(redis: Redis, notifier: Notifier) -> None:
     recorder = Recorder()
     worker = build_worker({EVALUATE: recorder.handle}, redis_url=redis.url)
     running = asyncio.create_task(run_until(worker, recorder.called))
-    await notifier.enqueue_evaluate([uuid4()])
+    attempt = uuid4()
+    await notifier.enqueue_evaluate([attempt])
     await worker.pool.delete(QUEUE + jobs.SIGNAL)
     await running
     await close_worker(worker)
+    assert recorder.jobs == [[attempt]]
 
 
 async def test_many_attempts_make_several_jobs(redis: Redis, notifier: Notifier) -> None:

@@ -285,7 +285,9 @@ async def test_a_peer_that_leaves_before_its_handshake_begins_is_known_to_be_gon
         await wait_until(lambda: bool(app.scopes))
         writer.write(PING)
         writer.close()
-        await wait_until(app.scopes[0]["extensions"][IS_GONE])
+        is_gone = app.scopes[0]["extensions"][IS_GONE]
+        await wait_until(is_gone)
+        assert is_gone()
         app.may_begin.set()
 
 
